@@ -1,0 +1,123 @@
+import type { ClientManager, UpstreamConfig } from '../client-manager/index.ts';
+import type { CallToolAnswer, DoctorCheck, ServerTest, StatusReply, ToolList, ToolView } from '../contract/index.ts';
+import type { ExposedTool, McpGateway } from '../gateway/index.ts';
+import type { Registry } from '../registry/index.ts';
+import { AppError, type Caps } from '../shared/index.ts';
+import { runDoctor } from './doctor.ts';
+import type { AdminApiOptions } from './ports.ts';
+
+export interface PortSources {
+  readonly version: string;
+  readonly startedAt: number;
+  /** Null while only the local socket is served. */
+  readonly url: () => string | null;
+  readonly dataDir: string;
+  readonly storage: { readonly kind: 'pglite' | 'postgres'; ready(): Promise<void> };
+  readonly registry: Registry;
+  readonly clients: ClientManager;
+  readonly upstreams: readonly UpstreamConfig[];
+  readonly mcp: McpGateway;
+  readonly caps: Caps;
+  /** Findings about the configuration, for doctor. */
+  readonly notes: readonly DoctorCheck[];
+}
+
+type Ports = Pick<AdminApiOptions, 'restartServer' | 'testServer' | 'listTools' | 'callTool' | 'status' | 'doctor'>;
+
+function toolView({ name, server, tool }: ExposedTool): ToolView {
+  const { value, inputSchema, outputSchema, annotations } = tool.definition;
+  return {
+    name,
+    server,
+    ...(typeof value.title === 'string' ? { title: value.title } : {}),
+    ...(typeof value.description === 'string' ? { description: value.description } : {}),
+    inputSchema: { ...inputSchema },
+    ...(outputSchema === undefined ? {} : { outputSchema: { ...outputSchema } }),
+    annotations: { ...annotations },
+    sideEffect: tool.sideEffect,
+    scopes: [...tool.scopes],
+  };
+}
+
+function listTools({ mcp, registry }: PortSources, endpoint: string): ToolList | undefined {
+  const tools = mcp.tools(endpoint);
+  if (tools === undefined) return undefined;
+  const shown = registry.list().filter(({ name }) => endpoint === '/mcp' || endpoint === `/mcp/${name}`);
+  const absent = shown.filter(({ state, eras }) => state.state !== 'ready' && eras.length === 0);
+  const warnings = shown.flatMap(({ name, warnings: own }) => own.map((warning) => `${name}: ${warning}`));
+  return {
+    endpoint,
+    tools: tools.map(toolView),
+    warnings: [...absent.map(({ name, state }) => `${name}: ${state.state}, its tools are not known yet`), ...warnings],
+  };
+}
+
+async function testServer(sources: PortSources, name: string, signal: AbortSignal): Promise<ServerTest> {
+  const config = sources.upstreams.find((upstream) => upstream.name === name);
+  if (config === undefined) throw new AppError('server_not_found', `There is no upstream server ${name}.`);
+  const { ok, connectMs, listMs, eras, info, tools, warnings, problem, stderr } = await sources.clients.check(config, signal);
+  const advice = stderr.length === 0 ? undefined : `Its last words on stderr: ${stderr.slice(-5).join(' | ')}`;
+  return {
+    ok,
+    name,
+    durationMs: connectMs + listMs,
+    eras: [...eras],
+    ...(info === undefined ? {} : { info: { name: info.name, version: info.version } }),
+    tools,
+    warnings: [...warnings],
+    ...(problem === undefined ? {} : { problem }),
+    ...(problem === undefined || advice === undefined ? {} : { advice }),
+  };
+}
+
+function statusOf(sources: PortSources): StatusReply {
+  const { version, startedAt, url, storage, dataDir, registry, mcp, caps } = sources;
+  const servers = registry.list();
+  const limits = caps.list().map(({ name, size, cap, refused }) => ({ name, size, cap, refused }));
+  return {
+    version,
+    pid: process.pid,
+    node: process.version,
+    url: url(),
+    startedAt: new Date(startedAt).toISOString(),
+    uptimeSeconds: Math.round((Date.now() - startedAt) / 1000),
+    storage: storage.kind,
+    dataDir,
+    servers: { total: servers.length, ready: servers.filter(({ state }) => state.state === 'ready').length },
+    sessions: mcp.sessions,
+    callsInFlight: limits.find(({ name }) => name === 'calls_in_flight')?.size ?? 0,
+    limits,
+  };
+}
+
+/** The management API's ports, made from the rooms that do the work. */
+export function portsOf(sources: PortSources): Ports {
+  const { clients, mcp } = sources;
+  return {
+    restartServer: (name) => clients.restart(name),
+    testServer: (name, signal) => testServer(sources, name, signal),
+    listTools: (endpoint) => Promise.resolve(listTools(sources, endpoint)),
+    async callTool(principal, endpoint, name, args, signal): Promise<CallToolAnswer> {
+      const began = performance.now();
+      const answer = await mcp.callTool(principal, endpoint, name, args, signal);
+      if (answer === undefined)
+        throw new AppError('endpoint_not_found', `There is no endpoint ${endpoint}. "stockpulse servers list" shows those that there are.`);
+      const durationMs = performance.now() - began;
+      if ('error' in answer) return { outcome: 'error', error: answer.error, durationMs };
+      return { outcome: 'complete', result: { ...answer.result }, durationMs };
+    },
+    status: () => Promise.resolve(statusOf(sources)),
+    doctor: (signal) =>
+      runDoctor(
+        {
+          nodeVersion: process.version,
+          notes: sources.notes,
+          storage: sources.storage,
+          registry: sources.registry,
+          testServer: (name, abort) => testServer(sources, name, abort),
+          toolCount: (endpoint) => mcp.tools(endpoint)?.length ?? 0,
+        },
+        signal,
+      ),
+  };
+}

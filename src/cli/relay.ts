@@ -1,0 +1,102 @@
+import { request, type IncomingMessage } from 'node:http';
+import type { Duplex, Readable, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { errorBody } from '../contract/index.ts';
+import { CliError, EXIT } from './failure.ts';
+
+const CONNECT_MS = 15_000;
+const MAX_REFUSAL_BYTES = 64 * 1024;
+
+export interface RelayOptions {
+  readonly socketPath: string;
+  /** `/mcp` or `/mcp/<server>`. */
+  readonly path: string;
+  readonly key: string;
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  /** After the end of stdin, answers that are still due may take this long. */
+  readonly drainMs: number;
+  readonly signal: AbortSignal;
+}
+
+async function refusal(response: IncomingMessage): Promise<CliError> {
+  let text = '';
+  response.setEncoding('utf8');
+  for await (const chunk of response as AsyncIterable<string>) {
+    text += chunk;
+    if (text.length > MAX_REFUSAL_BYTES) break;
+  }
+  let message = `status ${response.statusCode ?? 0}`;
+  try {
+    const parsed = errorBody.safeParse(JSON.parse(text));
+    if (parsed.success) message = parsed.data.error.message;
+  } catch {
+    // Not JSON: the status must do.
+  }
+  return new CliError('refused', `The gateway refused the connection: ${message}`, EXIT.unreachable);
+}
+
+/** An open stream to the owner's local socket; rejects with a CliError if it refuses or does not answer. */
+function connect(options: RelayOptions): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const upgrade = request({
+      socketPath: options.socketPath,
+      path: options.path,
+      agent: false,
+      signal: AbortSignal.any([options.signal, AbortSignal.timeout(CONNECT_MS)]),
+      headers: { host: 'localhost', connection: 'Upgrade', upgrade: 'mcp-stdio', authorization: `Bearer ${options.key}` },
+    });
+    upgrade.on('upgrade', (_response, socket: Duplex, head: Buffer) => {
+      if (head.length > 0) socket.unshift(head);
+      resolve(socket);
+    });
+    upgrade.on('response', (response) => void refusal(response).then(reject, reject));
+    upgrade.on('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        new CliError('unreachable', `The gateway does not answer on its local socket (${error.code ?? error.message}).`, EXIT.unreachable),
+      );
+    });
+    upgrade.end();
+  });
+}
+
+/**
+ * Connects stdin and stdout with the owner's stream until one side ends. Resolves at the end of stdin, once the answers still due came or
+ * their time is up, and when the host closed our stdout. Rejects with CliError `gateway_gone` if the owner ends first.
+ */
+export async function relay(options: RelayOptions): Promise<void> {
+  const { stdin, stdout, drainMs, signal } = options;
+  const socket = await connect(options);
+  let inputEnded = false;
+  let drain: NodeJS.Timeout | undefined;
+  // `finished` below reports errors; those after it mean nothing any more.
+  socket.on('error', () => {});
+  const stop = (): void => void socket.destroy();
+  const onInputEnd = (): void => {
+    inputEnded = true;
+    drain = setTimeout(stop, drainMs);
+  };
+  const onHostGone = (): void => {
+    inputEnded = true;
+    stop();
+  };
+  stdin.once('end', onInputEnd);
+  stdin.once('error', onHostGone);
+  stdout.once('error', onHostGone);
+  signal.addEventListener('abort', onHostGone, { once: true });
+  try {
+    stdin.pipe(socket);
+    socket.pipe(stdout, { end: false });
+    // A reset says no more than an end does.
+    await finished(socket, { writable: false }).catch(() => undefined);
+  } finally {
+    clearTimeout(drain);
+    signal.removeEventListener('abort', onHostGone);
+    stdin.off('end', onInputEnd);
+    stdin.unpipe(socket);
+    stdin.pause();
+    socket.destroy();
+  }
+  if (!inputEnded)
+    throw new CliError('gateway_gone', 'The gateway went away. Start this server again: it connects anew.', EXIT.unreachable);
+}

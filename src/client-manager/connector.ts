@@ -1,0 +1,62 @@
+import type { Implementation } from '../protocol/index.ts';
+import { messageOf } from '../shared/index.ts';
+import { ConnectError, type Connection } from './connection.ts';
+import { discoverTools, type Discovered } from './discovery.ts';
+import type { Emit } from './events.ts';
+import { Failures } from './failures.ts';
+import { connectHttp } from './http/connect.ts';
+import type { Limits } from './limits.ts';
+import { connectStdio } from './stdio/connect.ts';
+import type { ChildRecords } from './stdio/records.ts';
+import type { UpstreamConfig } from './types.ts';
+
+export interface ConnectorOptions {
+  readonly config: UpstreamConfig;
+  readonly limits: Limits;
+  readonly gateway: Implementation;
+  readonly records: ChildRecords;
+  readonly emit: Emit;
+  readonly purpose: 'serve' | 'check';
+}
+
+export interface Connected {
+  readonly connection: Connection;
+  readonly discovered: Discovered;
+  /** Milliseconds until the server had introduced itself, and then until its tools were listed. */
+  readonly connectMs: number;
+  readonly listMs: number;
+}
+
+/**
+ * One attempt: connect, and list the tools. It takes at most `connectMs`. Throws a ConnectError, with nothing left running.
+ */
+export async function connectOnce(options: ConnectorOptions, signal: AbortSignal): Promise<Connected> {
+  const { config, limits } = options;
+  const timeout = AbortSignal.timeout(limits.connectMs);
+  try {
+    return await attempt(options, AbortSignal.any([signal, timeout]));
+  } catch (error) {
+    const stderr = error instanceof ConnectError ? error.stderr : [];
+    if (timeout.aborted && !signal.aborted) throw new ConnectError(`it was not ready within ${limits.connectMs} ms`, error, stderr);
+    if (error instanceof ConnectError) throw error;
+    throw new ConnectError(`the connection to "${config.name}" failed in an unexpected way`, messageOf(error));
+  }
+}
+
+async function attempt(options: ConnectorOptions, signal: AbortSignal): Promise<Connected> {
+  const { config, limits, gateway } = options;
+  const failures = new Failures(config.name, limits.frameBytes);
+  const begun = performance.now();
+  const connection =
+    config.transport === 'http'
+      ? await connectHttp({ ...options, config, failures }, signal)
+      : await connectStdio({ ...options, config, failures }, signal);
+  const connected = performance.now();
+  try {
+    const discovered = await discoverTools(connection, { gateway, limits, scopes: config.scopes, signal });
+    return { connection, discovered, connectMs: connected - begun, listMs: performance.now() - connected };
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}

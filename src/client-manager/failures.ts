@@ -1,0 +1,67 @@
+import type { Failure } from '../protocol/index.ts';
+import type { FailedReply } from './connection.ts';
+
+type Executed = Failure['executed'];
+
+const failed = (failure: Failure): FailedReply => ({ kind: 'failed', failure });
+
+const UNKNOWN = 'The call may or may not have taken effect: look before you send it again.';
+const UNSENT = 'The call was not sent.';
+
+/** Why calls to one server fail, in public words that name it and say what to do. */
+export class Failures {
+  readonly server: string;
+  readonly #maxBytes: number;
+
+  constructor(server: string, maxBytes: number) {
+    this.server = server;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The server cannot be reached, and the call never left. */
+  unavailable(reason: string, detail?: unknown, retryAfterMs?: number): FailedReply {
+    const message = `Server "${this.server}" is not available: ${reason}. ${UNSENT} Try again later; its operator can run "stockpulse servers test ${this.server}".`;
+    const wait = retryAfterMs === undefined ? {} : { retryAfterMs: Math.max(1, Math.round(retryAfterMs)) };
+    return { ...failed({ code: 'upstream_unavailable', message, executed: 'no', detail, ...wait }), gone: true };
+  }
+
+  /** The connection ended after the call was sent. */
+  outcomeUnknown(reason: string, detail?: unknown): FailedReply {
+    return failed({ code: 'outcome_unknown', message: `Server "${this.server}" ${reason}. ${UNKNOWN}`, executed: 'unknown', detail });
+  }
+
+  /** The server refused or broke off, in a way that is no JSON-RPC error. */
+  refused(reason: string, executed: Executed, detail?: unknown): FailedReply {
+    const message = `Server "${this.server}" ${reason}.${executed === 'no' ? '' : ` ${UNKNOWN}`}`;
+    return failed({ code: 'upstream_failed', message, executed, detail });
+  }
+
+  needsCredentials(status: number): FailedReply {
+    const message = `Server "${this.server}" refused our credentials (HTTP ${status}). Its operator must set working ones under "headers" in its configuration.`;
+    return failed({ code: 'upstream_unavailable', message, executed: 'no', detail: { status } });
+  }
+
+  protocol(what: string, detail?: unknown): FailedReply {
+    const message = `Server "${this.server}" ${what}. ${UNKNOWN}`;
+    return failed({ code: 'upstream_protocol_error', message, executed: 'unknown', detail });
+  }
+
+  deadline(ms: number, executed: Executed): FailedReply {
+    const message = `Server "${this.server}" did not answer within ${Math.round(ms)} ms. ${executed === 'no' ? UNSENT : UNKNOWN}`;
+    return failed({ code: 'deadline_exceeded', message, executed });
+  }
+
+  canceled(executed: Executed): FailedReply {
+    return failed({ code: 'canceled', message: `The call to server "${this.server}" was canceled.`, executed });
+  }
+
+  busy(reason: string, executed: Executed = 'no', retryAfterMs = 1_000): FailedReply {
+    const message = `Server "${this.server}" is busy: ${reason}. Try again in a moment.`;
+    return failed({ code: 'busy', message, executed, retryAfterMs });
+  }
+
+  tooLarge(): FailedReply {
+    const message = `The result of server "${this.server}" is larger than ${this.#maxBytes} bytes. Ask for less: a filter, a smaller range, one page.`;
+    return failed({ code: 'result_too_large', message, executed: 'unknown' });
+  }
+}

@@ -1,0 +1,95 @@
+import { ConnectError, type Reply } from '../connection.ts';
+import type { Failures } from '../failures.ts';
+import type { Broken, HttpReply } from './exchange.ts';
+
+const NETWORK: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'the connection was refused',
+  ENOTFOUND: 'its host name was not found',
+  EAI_AGAIN: 'its host name could not be looked up',
+  EHOSTUNREACH: 'its host cannot be reached',
+  ENETUNREACH: 'its network cannot be reached',
+  ETIMEDOUT: 'connecting took too long',
+  UND_ERR_CONNECT_TIMEOUT: 'connecting took too long',
+  ECONNRESET: 'the connection was closed',
+  UND_ERR_SOCKET: 'the connection was closed',
+};
+
+/** What went wrong on the network, in public words: no address, no path. */
+export function networkReason(error: Error): string {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const known = NETWORK[code];
+  if (known !== undefined) return known;
+  if (/CERT|SIGNATURE|ISSUER|ALTNAME|SSL|TLS/.test(code)) return `its TLS certificate was not accepted (${code})`;
+  return code === '' ? 'the request failed' : `the request failed (${code})`;
+}
+
+/** What an HTTP status that is no answer says, in public words. */
+export function statusReason(reply: HttpReply): string {
+  const { status } = reply;
+  if (status >= 300 && status < 400)
+    return `redirects (HTTP ${status}) to ${target(reply)}, and redirects are not followed: set that url in the configuration`;
+  if (status === 404) return 'has no MCP endpoint at this url (HTTP 404): check the url in the configuration';
+  if (status === 405) return 'does not take POST at this url (HTTP 405): check the url in the configuration';
+  return `answered with HTTP ${status}`;
+}
+
+/** Where a redirect points, without a query, which may hold a secret. */
+function target(reply: HttpReply): string {
+  const { location } = reply.headers;
+  if (location === undefined || !URL.canParse(location)) return 'another address';
+  const url = new URL(location);
+  return (url.origin + url.pathname).slice(0, 200);
+}
+
+function retryAfter(reply: HttpReply): number {
+  const seconds = Number(reply.headers['retry-after']);
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3_600) * 1_000 : 1_000;
+}
+
+function ofBroken(broken: Broken, reply: HttpReply, failures: Failures, tookMs: number): Reply {
+  const executed = reply.started ? 'unknown' : 'no';
+  switch (broken.why) {
+    case 'canceled':
+      return failures.canceled(executed);
+    case 'deadline':
+      return failures.deadline(tookMs, executed);
+    case 'too_large':
+      return failures.tooLarge();
+    case 'not_mcp':
+      return failures.protocol(broken.what, { status: reply.status });
+    case 'no_response':
+      return failures.outcomeUnknown('closed the stream without an answer', { status: reply.status });
+    case 'error':
+      return reply.started
+        ? failures.outcomeUnknown('closed the connection before it answered', broken.error)
+        : failures.unavailable(networkReason(broken.error), broken.error);
+  }
+}
+
+/**
+ * The upstream's answer in one POST, or why there is none. Statuses that are ours to solve (401, 403, 404 on a session) never
+ * reach the client as such (PROTOCOL C2). `tookMs` is what the call was given, for the message of a deadline.
+ */
+export function replyOf(reply: HttpReply, failures: Failures, tookMs: number): Reply {
+  const { status, response, broken } = reply;
+  if (status === 401 || status === 403) return failures.needsCredentials(status);
+  if (status === 429 || (status === 503 && response === undefined))
+    return failures.busy(`it answered with HTTP ${status}`, 'unknown', retryAfter(reply));
+  if (response !== undefined) return response;
+  const decided = broken === undefined || broken.why === 'not_mcp' || broken.why === 'no_response';
+  if (status >= 300 && decided) return failures.refused(statusReason(reply), 'unknown', { status });
+  return ofBroken(broken ?? { why: 'no_response' }, reply, failures, tookMs);
+}
+
+/** Why no connection comes of the answer to `method`, where that says nothing about the server's era (PROTOCOL A9). */
+export function connectProblem({ status, broken, ...reply }: HttpReply, method: string): ConnectError | undefined {
+  if (broken?.why === 'error') return new ConnectError(networkReason(broken.error), broken.error);
+  if (broken?.why === 'deadline') return new ConnectError(`it did not answer ${method} in time`);
+  if (broken?.why === 'canceled') return new ConnectError('the attempt was canceled');
+  if (broken?.why === 'too_large') return new ConnectError(`its answer to ${method} is too large`);
+  if (status === 401 || status === 403)
+    return new ConnectError(`it needs credentials (HTTP ${status}): set working ones under "headers" in its configuration`, { status });
+  if (status === 408 || status === 429 || status >= 500 || (status >= 300 && status < 400))
+    return new ConnectError(`it ${statusReason({ status, broken, ...reply })}`, { status });
+  return undefined;
+}

@@ -1,0 +1,13 @@
+export type { UpstreamEvent } from './events.ts';
+export { DEFAULT_LIMITS, type Limits } from './limits.ts';
+export { createClientManager } from './manager.ts';
+export type {
+  CheckReport,
+  ClientManager,
+  ClientManagerOptions,
+  ClientManagerStats,
+  HttpConfig,
+  StdioConfig,
+  UpstreamConfig,
+  UpstreamStats,
+} from './types.ts';

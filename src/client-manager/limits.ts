@@ -1,0 +1,56 @@
+/** Bounds of the connections to upstreams. Sizes in bytes, times in milliseconds. */
+export interface Limits {
+  /** Largest message from an upstream. */
+  readonly frameBytes: number;
+  /** Bytes that may wait to be written to one child. */
+  readonly stdinBytes: number;
+  /** Until a server has introduced itself and listed its tools. */
+  readonly connectMs: number;
+  /** Silence of a stdio server after which it counts as legacy. */
+  readonly probeMs: number;
+  /** How long a call waits for a server that is just (re)connecting. */
+  readonly waitMs: number;
+  readonly maxTools: number;
+  readonly maxPages: number;
+  /** All pages of one tools/list together. */
+  readonly catalogueBytes: number;
+  /** Lines of a child's stderr that are kept for events. */
+  readonly stderrLines: number;
+  /** Bytes kept of one such line. */
+  readonly stderrLineBytes: number;
+  /** Bytes per 100 ms that a child may write besides answers; more is left in its pipe for that long. */
+  readonly noiseBytes: number;
+  /** After its stdin was closed a child has this long before SIGTERM. */
+  readonly closeMs: number;
+  /** After SIGTERM a process group has this long before SIGKILL. */
+  readonly termMs: number;
+  readonly backoffFirstMs: number;
+  readonly backoffMaxMs: number;
+  /** A connection that lasted this long was a good one: the next backoff starts anew. */
+  readonly stableMs: number;
+  /** Lifetime of a tool list whose server gave no hint. */
+  readonly toolsTtlMs: number;
+  /** How long list_changed notifications are gathered before the list is read again. */
+  readonly refreshDelayMs: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  frameBytes: 16 * 1024 * 1024,
+  stdinBytes: 16 * 1024 * 1024,
+  connectMs: 30_000,
+  probeMs: 5_000,
+  waitMs: 10_000,
+  maxTools: 5_000,
+  maxPages: 1_000,
+  catalogueBytes: 64 * 1024 * 1024,
+  stderrLines: 200,
+  stderrLineBytes: 2_000,
+  noiseBytes: 8 * 1024 * 1024,
+  closeMs: 2_000,
+  termMs: 2_000,
+  backoffFirstMs: 1_000,
+  backoffMaxMs: 60_000,
+  stableMs: 60_000,
+  toolsTtlMs: 300_000,
+  refreshDelayMs: 100,
+};

@@ -1,0 +1,101 @@
+import type { Era, Implementation, JsonObject, Target } from '../protocol/index.ts';
+import type { Registry } from '../registry/index.ts';
+import type { Caps, Clock } from '../shared/index.ts';
+import type { UpstreamEvent } from './events.ts';
+import type { Limits } from './limits.ts';
+
+interface CommonConfig {
+  /** `[a-z0-9-]`; unique. */
+  readonly name: string;
+  /** `auto` asks the server; the others skip the probe. */
+  readonly era: 'auto' | Era;
+  /** Scopes that a caller of its tools needs. */
+  readonly scopes: readonly string[];
+  /** Milliseconds that one call may take, at most. */
+  readonly deadlineMs: number;
+  /** Calls that may be under way at once; more are refused as `busy`. */
+  readonly maxInFlight: number;
+}
+
+export type StdioConfig = CommonConfig & {
+  readonly transport: 'stdio';
+  readonly command: string;
+  readonly args: readonly string[];
+  /** All that the child gets besides PATH, HOME, LANG and TMPDIR. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+};
+
+export type HttpConfig = CommonConfig & {
+  readonly transport: 'http';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+export type UpstreamConfig = StdioConfig | HttpConfig;
+
+export interface ClientManagerOptions {
+  /** In config order, which is the order of the catalogue. */
+  readonly servers: readonly UpstreamConfig[];
+  readonly registry: Registry;
+  readonly caps: Caps;
+  readonly clock: Clock;
+  /** How we introduce ourselves to upstreams. */
+  readonly gateway: Implementation;
+  /** Folder in which running children are recorded, so that the next start can end those of a killed gateway. */
+  readonly childrenDir: string;
+  readonly limits?: Partial<Limits>;
+  /** What happens, for the log. Must not throw. */
+  readonly onEvent: (event: UpstreamEvent) => void;
+}
+
+export interface UpstreamStats {
+  readonly name: string;
+  readonly state: 'stopped' | 'connecting' | 'ready' | 'backing_off';
+  readonly inFlight: number;
+  /** Connections made after the first one. */
+  readonly restarts: number;
+  readonly pid?: number;
+}
+
+export interface ClientManagerStats {
+  /** Child processes that are running now, probes included. */
+  readonly children: number;
+  readonly byServer: readonly UpstreamStats[];
+}
+
+/** What one connection attempt found, for `doctor` and for people who try a server before they add it. */
+export interface CheckReport {
+  readonly server: string;
+  readonly transport: 'stdio' | 'http';
+  readonly ok: boolean;
+  /** Milliseconds until the server had introduced itself. */
+  readonly connectMs: number;
+  /** Milliseconds that the list of tools took. */
+  readonly listMs: number;
+  readonly eras: readonly Era[];
+  readonly revision: string | undefined;
+  readonly info: Implementation | undefined;
+  readonly capabilities: JsonObject;
+  readonly tools: number;
+  /** Tools that would be left out, each with the reason. */
+  readonly warnings: readonly string[];
+  /** What is wrong and what to do; undefined if nothing is. */
+  readonly problem: string | undefined;
+  /** The last lines that a child wrote to stderr. */
+  readonly stderr: readonly string[];
+}
+
+/** The upstream servers of one gateway: their connections, discovery and calls. */
+export interface ClientManager {
+  /** Carries out calls at the server of this name; undefined if there is none. */
+  target(name: string): Target | undefined;
+  /** Ends what a killed gateway left running, then connects to all servers side by side. Resolves once each was tried. */
+  start(): Promise<void>;
+  /** Closes the connection and makes a new one now. Calls in flight end as `outcome_unknown`. Throws `unknown_server`. */
+  restart(name: string): Promise<void>;
+  stop(): Promise<void>;
+  stats(): ClientManagerStats;
+  /** Connects once, apart from the running connections. Never throws. */
+  check(config: UpstreamConfig, signal?: AbortSignal): Promise<CheckReport>;
+}

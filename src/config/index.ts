@@ -1,0 +1,6 @@
+export { loadConfig, type LoadedConfig, type LoadOptions } from './load.ts';
+export { asYaml, maskedConfig } from './mask.ts';
+export type { McpServer } from './mcp-server.ts';
+export { ConfigError, problemText, type Problem } from './problems.ts';
+export { configReference } from './reference.ts';
+export type { Config } from './schema.ts';

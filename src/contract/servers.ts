@@ -1,0 +1,44 @@
+import { z } from 'zod';
+
+const time = z.string().describe('RFC 3339, UTC');
+
+/** One server of the catalogue. `reason` and `retryAt` come with `backing_off`, `since` with `ready`. */
+export const serverView = z.object({
+  name: z.string(),
+  kind: z.enum(['stockpulse', 'upstream']),
+  transport: z.enum(['local', 'stdio', 'http']),
+  endpoint: z.string().describe('The MCP endpoint of this server alone'),
+  state: z.enum(['stopped', 'connecting', 'ready', 'backing_off']),
+  since: time.optional(),
+  reason: z.string().optional(),
+  retryAt: time.optional(),
+  eras: z.array(z.enum(['legacy', 'modern'])),
+  tools: z.number().int().describe('How many tools it has'),
+  warnings: z.array(z.string()),
+  info: z.object({ name: z.string(), version: z.string(), title: z.string().optional() }).optional(),
+});
+
+export const serverDetail = serverView.extend({
+  instructions: z.string().optional(),
+  capabilities: z.record(z.string(), z.unknown()),
+  toolNames: z.array(z.string()),
+});
+
+export const serverList = z.object({ servers: z.array(serverView) });
+
+/** What one fresh connection to a server found, apart from the connections that carry calls. */
+export const serverTest = z.object({
+  ok: z.boolean(),
+  name: z.string(),
+  durationMs: z.number(),
+  eras: z.array(z.enum(['legacy', 'modern'])),
+  info: z.object({ name: z.string(), version: z.string() }).optional(),
+  tools: z.number().int(),
+  warnings: z.array(z.string()),
+  problem: z.string().optional().describe('What is wrong'),
+  advice: z.string().optional().describe('What to do about it'),
+});
+
+export type ServerView = z.infer<typeof serverView>;
+export type ServerDetail = z.infer<typeof serverDetail>;
+export type ServerTest = z.infer<typeof serverTest>;

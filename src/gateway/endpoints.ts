@@ -1,0 +1,24 @@
+import type { Registry, ServerEntry } from '../registry/index.ts';
+
+/** What clients connect to. `joined` shows every server under prefixed names; `server` shows one server, names untouched. */
+export type Endpoint =
+  | { readonly kind: 'joined'; readonly path: '/mcp' }
+  | { readonly kind: 'server'; readonly path: `/mcp/${string}`; readonly server: string };
+
+const JOINED: Endpoint = { kind: 'joined', path: '/mcp' };
+
+/** The endpoint of `/mcp` (no segment) or `/mcp/<segment>`; undefined if there is no such server. */
+export function resolveEndpoint(segment: string | undefined, registry: Registry): Endpoint | undefined {
+  if (segment === undefined || segment === '') return JOINED;
+  return registry.get(segment) === undefined ? undefined : { kind: 'server', path: `/mcp/${segment}`, server: segment };
+}
+
+/** The servers behind an endpoint, StockPulse's own first, then config order. */
+export function serversOf(endpoint: Endpoint, registry: Registry): readonly ServerEntry[] {
+  if (endpoint.kind === 'server') {
+    const entry = registry.get(endpoint.server);
+    return entry === undefined ? [] : [entry];
+  }
+  const all = registry.list();
+  return [...all.filter(({ kind }) => kind === 'stockpulse'), ...all.filter(({ kind }) => kind !== 'stockpulse')];
+}

@@ -1,0 +1,37 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Principal } from '../../security/index.ts';
+import type { Endpoint } from '../endpoints.ts';
+import type { Answer } from '../render.ts';
+import { refusalText, type HttpRefusal } from './http-checks.ts';
+
+/** One HTTP request of an authenticated client on an MCP endpoint. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly endpoint: Endpoint;
+  readonly principal: Principal;
+  readonly bytesIn: number;
+}
+
+const JSON_TYPE = 'application/json';
+
+/** Writes a JSON-RPC answer. Nothing is written if the client is gone. */
+export function sendAnswer(response: ServerResponse, answer: Answer, headers: Readonly<Record<string, string>> = {}): void {
+  if (response.destroyed || response.headersSent) return;
+  const extra = answer.retryAfterMs === undefined ? headers : { ...headers, 'retry-after': String(Math.ceil(answer.retryAfterMs / 1000)) };
+  response.writeHead(answer.status, { 'content-type': JSON_TYPE, 'content-length': Buffer.byteLength(answer.text), ...extra });
+  response.end(answer.text);
+}
+
+/** Writes a refusal. Where the body was left unread the connection is closed behind the answer. */
+export function sendRefusal(response: ServerResponse, refusal: HttpRefusal): void {
+  const headers = refusal.closes === true ? { ...refusal.headers, connection: 'close' } : refusal.headers;
+  sendAnswer(response, { text: refusalText(refusal), status: refusal.status }, headers);
+}
+
+/** 202: a notification or response was taken. */
+export function sendAccepted(response: ServerResponse): void {
+  if (response.destroyed) return;
+  response.writeHead(202, { 'content-length': 0 });
+  response.end();
+}

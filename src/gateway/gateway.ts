@@ -1,0 +1,138 @@
+import type { FastifyPluginAsync } from 'fastify';
+import type { Readable, Writable } from 'node:stream';
+import { decodeMessage, type JsonObject, type Params, type Target } from '../protocol/index.ts';
+import type { Recorder } from '../observability/index.ts';
+import type { Registry } from '../registry/index.ts';
+import type { Principal } from '../security/index.ts';
+import { BoundedCount, type Caps, type Clock } from '../shared/index.ts';
+import { answerRequest } from './answer.ts';
+import { resolveEndpoint, type Endpoint } from './endpoints.ts';
+import { httpFace } from './faces/http.ts';
+import { serveStdio } from './faces/stdio.ts';
+import type { GatewaySettings, Services } from './frame.ts';
+import { Sessions } from './sessions.ts';
+import { Views, type ExposedTool } from './view.ts';
+
+export interface GatewayOptions {
+  readonly registry: Registry;
+  readonly recorder: Recorder;
+  readonly caps: Caps;
+  readonly clock: Clock;
+  readonly target: (server: string) => Target | undefined;
+  readonly settings: GatewaySettings;
+  readonly limits: {
+    readonly bodyBytes: number;
+    readonly sessions: number;
+    readonly sessionIdleMs: number;
+    readonly inFlight: number;
+    readonly inFlightPerStream: number;
+  };
+  readonly onError: (error: unknown) => void;
+}
+
+/** What a call through `callTool` comes to: a tool result, or a JSON-RPC error. */
+export type ToolAnswer =
+  { readonly result: JsonObject } | { readonly error: { readonly code: number; readonly message: string; readonly data?: unknown } };
+
+/** The MCP faces over one pipeline. */
+export interface McpGateway {
+  /** The Streamable HTTP routes, for the HTTP host to mount behind its guard. */
+  readonly http: FastifyPluginAsync;
+  /** Whether `/mcp` (no name) or `/mcp/<server>` exists. */
+  has(server: string | undefined): boolean;
+  /** Serves one stdio client until its input ends. `server` narrows it to one server. False if there is no such server, or no room. */
+  stdio(input: Readable, output: Writable, principal: Principal, server?: string): Promise<boolean>;
+  /** A tool call of our own programs, through the same pipeline. Undefined if there is no such endpoint. */
+  callTool(principal: Principal, path: string, name: string, args: JsonObject, signal: AbortSignal): Promise<ToolAnswer | undefined>;
+  /** The tools of an endpoint (`/mcp` or `/mcp/<server>`), scopes apart; undefined if there is no such endpoint. */
+  tools(path: string): readonly ExposedTool[] | undefined;
+  readonly sessions: number;
+  close(): void;
+}
+
+const DRAIN_MS = 5000;
+
+function endpointOf(path: string, registry: Registry): Endpoint | undefined {
+  const match = /^\/mcp(?:\/([a-z0-9-]+))?$/.exec(path);
+  return match === null ? undefined : resolveEndpoint(match[1], registry);
+}
+
+function paramsFrom(value: JsonObject): Params {
+  const decoded = decodeMessage(`{"jsonrpc":"2.0","method":"x","params":${JSON.stringify(value)}}`);
+  if (decoded.kind !== 'notification' || decoded.params === undefined) throw new TypeError('params must be a JSON object');
+  return decoded.params;
+}
+
+async function callThrough(
+  services: Services,
+  principal: Principal,
+  endpoint: Endpoint,
+  params: Params,
+  signal: AbortSignal,
+): Promise<ToolAnswer> {
+  const answer = await answerRequest(
+    {
+      face: 'admin',
+      endpoint,
+      principal,
+      client: { revision: '2026-07-28', info: { name: 'stockpulse', version: services.settings.version }, capabilities: {} },
+      request: { kind: 'request', idText: '1', id: 1, method: 'tools/call', params },
+      headers: undefined,
+      bytesIn: params.text.length,
+      signal,
+    },
+    services,
+  );
+  return JSON.parse(answer.text) as ToolAnswer;
+}
+
+export function createGateway(options: GatewayOptions): McpGateway {
+  const { registry, recorder, caps, clock, limits, settings } = options;
+  const sessions = new Sessions({ cap: limits.sessions, idleMs: limits.sessionIdleMs, caps, clock });
+  const views = new Views(registry);
+  const services: Services = {
+    registry,
+    views,
+    recorder,
+    clock,
+    inFlight: new BoundedCount('calls_in_flight', limits.inFlight, caps),
+    target: options.target,
+    settings,
+  };
+  const streams = new BoundedCount('stdio_clients', limits.sessions, caps);
+  return {
+    http: httpFace({ services, sessions, bodyBytes: limits.bodyBytes, onError: options.onError }),
+    has: (server) => resolveEndpoint(server, registry) !== undefined,
+    async stdio(input, output, principal, server) {
+      const endpoint = resolveEndpoint(server, registry);
+      if (endpoint === undefined || !streams.enter()) return false;
+      try {
+        await serveStdio({
+          services,
+          endpoint,
+          principal,
+          input,
+          output,
+          frameBytes: limits.bodyBytes,
+          maxInFlight: limits.inFlightPerStream,
+          drainMs: DRAIN_MS,
+        });
+      } finally {
+        streams.leave();
+      }
+      return true;
+    },
+    async callTool(principal, path, name, args, signal) {
+      const endpoint = endpointOf(path, registry);
+      return endpoint && callThrough(services, principal, endpoint, paramsFrom({ name, arguments: args }), signal);
+    },
+    tools(path) {
+      const endpoint = endpointOf(path, registry);
+      return endpoint && views.of(endpoint).tools;
+    },
+    get sessions() {
+      return sessions.size;
+    },
+    close: () => sessions.close(),
+  };
+}

@@ -1,0 +1,45 @@
+import {
+  isLegacyRevision,
+  isObject,
+  negotiate,
+  RPC,
+  rpcError,
+  type ClientFacts,
+  type LegacyRevision,
+  type Params,
+  type RequestMessage,
+  type RpcError,
+} from '../protocol/index.ts';
+
+/** The client of an `initialize` request, at the revision that its session will have; or what is wrong with the request. */
+export function initializeClient(request: RequestMessage, carried: readonly LegacyRevision[]): ClientFacts | RpcError {
+  const params = request.params?.value ?? {};
+  const { protocolVersion, capabilities, clientInfo } = params;
+  if (typeof protocolVersion !== 'string')
+    return rpcError(RPC.invalidParams, 'initialize needs params.protocolVersion, the latest revision that the client speaks.');
+  if (!isObject(capabilities)) return rpcError(RPC.invalidParams, 'initialize needs params.capabilities, an object.');
+  if (!isObject(clientInfo) || typeof clientInfo.name !== 'string')
+    return rpcError(RPC.invalidParams, 'initialize needs params.clientInfo with a name and a version.');
+  const version = typeof clientInfo.version === 'string' ? clientInfo.version : '';
+  return { revision: negotiate(protocolVersion, carried), capabilities, info: { ...clientInfo, name: clientInfo.name, version } };
+}
+
+export const isRpcError = (value: ClientFacts | RpcError): value is RpcError => 'code' in value;
+
+/** The key under which a call in flight is found again by `notifications/cancelled`: number 1 and string "1" are different ids. */
+export const inFlightKey = (id: string | number): string => JSON.stringify(id);
+
+/** Aborts the call that a `notifications/cancelled` names. Unknown ids are ignored, as the specification wants. */
+export function cancelNamed(params: Params | undefined, inFlight: ReadonlyMap<string, AbortController>): void {
+  const id = params?.value.requestId;
+  if (typeof id === 'string' || typeof id === 'number') inFlight.get(inFlightKey(id))?.abort();
+}
+
+/** Undefined if a legacy request may carry this MCP-Protocol-Version header; its absence is fine. */
+export function checkLegacyVersionHeader(header: string | undefined): RpcError | undefined {
+  if (header === undefined || isLegacyRevision(header.trim())) return undefined;
+  return rpcError(
+    RPC.invalidRequest,
+    `Bad Request: unsupported MCP-Protocol-Version ${header.slice(0, 40)}; use the revision that initialize negotiated.`,
+  );
+}

@@ -1,0 +1,73 @@
+import type { Outcome } from '../protocol/index.ts';
+import type { Frame, Kind, Services, Step } from './frame.ts';
+import { admit } from './steps/admit.ts';
+import { authorize } from './steps/authorize.ts';
+import { checkHeaders } from './steps/check-headers.ts';
+import { describeServer } from './steps/describe-server.ts';
+import { execute } from './steps/execute.ts';
+import { listTools } from './steps/list-tools.ts';
+import { resolveTarget } from './steps/resolve-target.ts';
+import { settle } from './steps/settle.ts';
+import { validateArguments } from './steps/validate-arguments.ts';
+import { validateResult } from './steps/validate-result.ts';
+
+interface Row {
+  readonly name: string;
+  readonly step: Step;
+  readonly kinds: readonly Kind[];
+}
+
+const row = (name: string, step: Step, ...kinds: Kind[]): Row => ({ name, step, kinds });
+
+/**
+ * The path of every request, in order (DESIGN 4). Address, Host and Origin, authentication and the coarse rate limit ran before, in the
+ * HTTP host; envelope and era headers were checked by the face. The first step that returns an outcome ends the walk; `settle` runs
+ * in any case and closes the record.
+ */
+// prettier-ignore
+export const PIPELINE: readonly Row[] = [
+  //                                           call    list    server
+  row('admit', admit,                         'call', 'list', 'server'),
+  row('resolve_target', resolveTarget,        'call'),
+  row('authorize', authorize,                 'call'),
+  row('check_headers', checkHeaders,          'call'),
+  row('validate_arguments', validateArguments,'call'),
+  row('execute', execute,                     'call'),
+  row('validate_result', validateResult,      'call'),
+  row('list_tools', listTools,                        'list'),
+  row('describe_server', describeServer,                      'server'),
+];
+
+const stepsOf = (kind: Kind): readonly Row[] => PIPELINE.filter(({ kinds }) => kinds.includes(kind));
+const STEPS: Readonly<Record<Kind, readonly Row[]>> = { call: stepsOf('call'), list: stepsOf('list'), server: stepsOf('server') };
+
+const internalError = (frame: Frame, detail: unknown): Outcome => ({
+  kind: 'failed',
+  failure: {
+    code: 'internal_error',
+    message: `Internal error. The log has the detail under the call id ${frame.record.id}.`,
+    executed: 'unknown',
+    detail,
+  },
+});
+
+/** Walks a frame through the steps of its kind. Never rejects: what a step throws is an internal error with its detail in the record. */
+export async function runPipeline(frame: Frame, services: Services): Promise<Outcome> {
+  const rows = STEPS[frame.kind];
+  const { steps } = frame.record;
+  let before = performance.now();
+  let outcome: Outcome | undefined;
+  try {
+    for (let i = 0; i < rows.length && outcome === undefined; i++) {
+      const { name, step } = rows[i] as Row;
+      const answer = step(frame, services);
+      outcome = answer instanceof Promise ? await answer : answer;
+      const now = performance.now();
+      steps.push({ name, ms: now - before });
+      before = now;
+    }
+  } catch (error) {
+    outcome = internalError(frame, error);
+  }
+  return settle(frame, services, outcome ?? internalError(frame, 'no step had an answer'));
+}

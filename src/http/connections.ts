@@ -1,0 +1,68 @@
+import type { Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Caps, Gauge } from '../shared/index.ts';
+import type { HttpEvent } from './options.ts';
+
+const IDLE_SWEEP_MS = 25;
+
+/** The open connections of one listener, as a gauge, and their graceful end. Hijacked replies count: Node itself knows which requests are open. */
+export class Connections implements Gauge {
+  readonly name: string;
+  readonly cap: number;
+  readonly #server: Server;
+  /** Upgraded sockets belong to nobody in Node's eyes. */
+  readonly #upgraded = new Set<Duplex>();
+  #size = 0;
+  #refused = 0;
+
+  constructor(options: { name: string; server: Server; cap: number; caps: Caps; onEvent?: ((event: HttpEvent) => void) | undefined }) {
+    const { name, server, cap, caps, onEvent } = options;
+    this.name = name;
+    this.cap = cap;
+    this.#server = server;
+    server.maxConnections = cap;
+    server.on('connection', (socket) => {
+      this.#size++;
+      socket.once('close', () => this.#size--);
+    });
+    server.on('drop', () => {
+      if (this.#refused++ === 0) onEvent?.({ kind: 'connections_full', cap });
+    });
+    caps.add(this);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get refused(): number {
+    return this.#refused;
+  }
+
+  get upgraded(): number {
+    return this.#upgraded.size;
+  }
+
+  adopt(socket: Duplex): void {
+    this.#upgraded.add(socket);
+    socket.once('close', () => this.#upgraded.delete(socket));
+  }
+
+  /** Stops accepting, lets open requests end within `graceMs`, then destroys what is left. Resolves with the number destroyed. */
+  async drain(graceMs: number): Promise<number> {
+    if (!this.#server.listening) return 0;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    // A connection that was busy when we stopped becomes idle later, and would then live on until its keep-alive ends.
+    const sweep = setInterval(() => this.#server.closeIdleConnections(), IDLE_SWEEP_MS);
+    let forced = 0;
+    const deadline = setTimeout(() => {
+      forced = this.#size;
+      this.#server.closeAllConnections();
+      for (const socket of this.#upgraded) socket.destroy();
+    }, graceMs);
+    await closed;
+    clearInterval(sweep);
+    clearTimeout(deadline);
+    return forced;
+  }
+}

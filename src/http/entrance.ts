@@ -1,0 +1,87 @@
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
+import {
+  ANONYMOUS,
+  allowedHost,
+  allowedOrigin,
+  clientAddress,
+  nameRules,
+  proxyList,
+  type NameRules,
+  type ProxyList,
+} from '../security/index.ts';
+import { Bounded } from '../shared/index.ts';
+import type { HttpHostOptions } from './options.ts';
+import type { RefusalFacts, Refuser } from './refusal.ts';
+
+const MAX_VERDICTS = 1024;
+const MAX_HEADER_SHOWN = 100;
+/** Load balancers and orchestrators ask these by address; they tell nothing about the installation's data. */
+const PROBES: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
+
+const shown = (value: string): string => JSON.stringify(value.slice(0, MAX_HEADER_SHOWN).replace(/[^\x20-\x7e]/g, '?'));
+
+/** Where every public request comes in: client address, then Host and Origin. Verdicts are remembered, so that the usual request costs two look-ups. */
+export class Entrance {
+  readonly #proxies: ProxyList;
+  readonly #rules: NameRules;
+  readonly #hosts: Bounded<string, boolean>;
+  readonly #origins: Bounded<string, boolean>;
+  readonly #refuser: Refuser;
+
+  constructor(options: HttpHostOptions, refuser: Refuser) {
+    this.#proxies = proxyList(options.trustedProxies);
+    this.#rules = nameRules({ ...options, bind: options.host });
+    const cache = { cap: MAX_VERDICTS, caps: options.caps, full: 'evict' } as const;
+    this.#hosts = new Bounded({ name: 'http.host_verdicts', ...cache });
+    this.#origins = new Bounded({ name: 'http.origin_verdicts', ...cache });
+    this.#refuser = refuser;
+  }
+
+  /** An `onRequest` hook. */
+  readonly check = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
+    const { headers, socket } = request.raw;
+    request.principal = ANONYMOUS;
+    request.clientAddress = clientAddress(socket.remoteAddress, headers['x-forwarded-for'] as string | undefined, this.#proxies);
+    if (!this.knowsHost(headers.host) && !PROBES.has(request.raw.url ?? '')) {
+      this.#refuser.send(request, reply, 'plain', foreignHost(headers.host));
+      return;
+    }
+    if (headers.origin !== undefined && !this.#knowsOrigin(headers.origin)) {
+      this.#refuser.send(request, reply, 'plain', foreignOrigin(headers.origin));
+      return;
+    }
+    done();
+  };
+
+  knowsHost(host: string | undefined): boolean {
+    const key = host ?? '';
+    const known = this.#hosts.peek(key);
+    if (known !== undefined) return known;
+    const verdict = allowedHost(host, this.#rules);
+    this.#hosts.set(key, verdict, 0);
+    return verdict;
+  }
+
+  #knowsOrigin(origin: string): boolean {
+    const known = this.#origins.peek(origin);
+    if (known !== undefined) return known;
+    const verdict = allowedOrigin(origin, this.#rules);
+    this.#origins.set(origin, verdict, 0);
+    return verdict;
+  }
+}
+
+function foreignHost(host: string | undefined): RefusalFacts {
+  const what = host === undefined ? 'The request has no Host header.' : `The Host ${shown(host)} is not a name of this server.`;
+  return {
+    code: 'host_not_allowed',
+    message: `${what} If clients shall use it, add it to server.allowedHosts in the configuration, or set STOCKPULSE_PUBLIC_URL.`,
+  };
+}
+
+function foreignOrigin(origin: string): RefusalFacts {
+  return {
+    code: 'origin_not_allowed',
+    message: `Pages of the Origin ${shown(origin)} may not call this server. If they shall, add it to server.allowedOrigins in the configuration.`,
+  };
+}

@@ -1,0 +1,160 @@
+import { AppError } from '../shared/index.ts';
+import { RPC, rpcError, type RpcError } from './errors.ts';
+import { arrayItems, duplicateKey, memberOf, objectSpan, type ObjectSpan } from './json-text.ts';
+import { isObject, type JsonObject } from './meta.ts';
+
+/** The `params` of a message: the parsed value for looking, text and spans for forwarding. */
+export interface Params {
+  readonly value: JsonObject;
+  /** The text that the spans point into. */
+  readonly text: string;
+  readonly span: ObjectSpan;
+  /** The members of `_meta`, where there is one. */
+  readonly meta: ObjectSpan | undefined;
+}
+
+export interface RequestMessage {
+  readonly kind: 'request';
+  /** The JSON text of the id, kept as it came so that it goes back unchanged. */
+  readonly idText: string;
+  readonly id: string | number;
+  readonly method: string;
+  readonly params: Params | undefined;
+}
+
+export interface NotificationMessage {
+  readonly kind: 'notification';
+  readonly method: string;
+  readonly params: Params | undefined;
+}
+
+export interface ResponseMessage {
+  readonly kind: 'response';
+  readonly id: string | number | null;
+  readonly result: { readonly text: string; readonly value: JsonObject } | undefined;
+  readonly error: RpcError | undefined;
+}
+
+export interface InvalidMessage {
+  readonly kind: 'invalid';
+  /** The request's id where it could be read, else `null`. */
+  readonly idText: string;
+  readonly error: RpcError;
+}
+
+/** A JSON array: a batch in 2025-03-26, invalid in every other revision. */
+export interface BatchMessage {
+  readonly kind: 'batch';
+  readonly text: string;
+  readonly size: number;
+}
+
+export type Message = RequestMessage | NotificationMessage | ResponseMessage | BatchMessage | InvalidMessage;
+
+/** Deepest nesting that we accept of a message, the message itself included. */
+export const MAX_DEPTH = 128;
+
+const invalid = (error: RpcError, idText = 'null'): InvalidMessage => ({ kind: 'invalid', error, idText });
+
+const malformed = (message: string, idText?: string): InvalidMessage =>
+  invalid(rpcError(RPC.invalidRequest, `Invalid Request: ${message}`), idText);
+
+const isId = (value: unknown): value is string | number =>
+  typeof value === 'string' || (typeof value === 'number' && Number.isInteger(value));
+
+function paramsOf(text: string, at: number, value: JsonObject): Params | string {
+  const span = objectSpan(text, at, MAX_DEPTH - 2);
+  const twice = duplicateKey(span);
+  if (twice !== undefined) return `params has the member "${twice}" twice.`;
+  if (!isObject(value._meta)) return { value, text, span, meta: undefined };
+  const metaMember = memberOf(span, '_meta');
+  const meta = metaMember && objectSpan(text, metaMember.start, MAX_DEPTH - 3);
+  const twiceInMeta = meta && duplicateKey(meta);
+  if (twiceInMeta !== undefined) return `params._meta has the member "${twiceInMeta}" twice.`;
+  return { value, text, span, meta };
+}
+
+function decodeParams(text: string, envelope: ObjectSpan, value: unknown): Params | undefined | string {
+  if (value === undefined) return undefined;
+  if (!isObject(value)) return 'params must be an object.';
+  const member = memberOf(envelope, 'params');
+  return member && paramsOf(text, member.start, value);
+}
+
+function decodeObject(text: string, value: JsonObject): Message {
+  const envelope = objectSpan(text, 0, MAX_DEPTH - 1);
+  const idMember = memberOf(envelope, 'id');
+  const idText = idMember && isId(value.id) ? text.slice(idMember.start, idMember.end) : undefined;
+  if (value.jsonrpc !== '2.0') return malformed('the member "jsonrpc" must be "2.0".', idText);
+  const twice = duplicateKey(envelope);
+  if (twice !== undefined) return malformed(`the member "${twice}" stands twice.`, idText);
+  if (value.method === undefined) return decodeResponse(text, value, envelope, idText);
+  if (typeof value.method !== 'string' || value.method === '') return malformed('"method" must be a non-empty string.', idText);
+  const params = decodeParams(text, envelope, value.params);
+  if (typeof params === 'string') return malformed(params, idText);
+  if (idMember === undefined) return { kind: 'notification', method: value.method, params };
+  if (idText === undefined) return malformed('"id" must be a string or an integer.');
+  return { kind: 'request', idText, id: value.id as string | number, method: value.method, params };
+}
+
+function decodeResponse(text: string, value: JsonObject, envelope: ObjectSpan, idText: string | undefined): Message {
+  const id = isId(value.id) ? value.id : null;
+  if (isObject(value.error) && Number.isInteger(value.error.code)) {
+    const { message, data } = value.error;
+    return {
+      kind: 'response',
+      id,
+      result: undefined,
+      error: rpcError(value.error.code as number, typeof message === 'string' ? message : 'Unknown error', data),
+    };
+  }
+  const member = memberOf(envelope, 'result');
+  if (member !== undefined && isObject(value.result) && id !== null) {
+    return { kind: 'response', id, result: { text: text.slice(member.start, member.end), value: value.result }, error: undefined };
+  }
+  return malformed('it is neither a request (with "method") nor a response (with "result" or "error").', idText);
+}
+
+/** Throws `json_too_deep`, so that nobody who takes the batch apart meets what no single message could hold. */
+function decodeBatch(text: string, size: number): BatchMessage {
+  arrayItems(text, 0, MAX_DEPTH - 1);
+  return { kind: 'batch', text, size };
+}
+
+/**
+ * One JSON-RPC message from its text (S26 basic, "Messages"). Never throws: whatever is wrong comes back as `invalid` with the
+ * error to answer. Values stay the text they were; what is forwarded is spliced from it.
+ */
+export function decodeMessage(text: string): Message {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return invalid(rpcError(RPC.parseError, 'Parse error: the body is not valid JSON.'));
+  }
+  try {
+    if (Array.isArray(value)) return decodeBatch(text, value.length);
+    return isObject(value) ? decodeObject(text, value) : malformed('a message is a JSON object.');
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'json_too_deep')
+      return malformed(`the message is nested deeper than ${MAX_DEPTH} levels.`);
+    throw error;
+  }
+}
+
+/** A request's text. `params` is JSON text. */
+export function requestText(id: number, method: string, params: string): string {
+  return `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`;
+}
+
+export function notificationText(method: string, params?: string): string {
+  return `{"jsonrpc":"2.0","method":${JSON.stringify(method)}${params === undefined ? '' : `,"params":${params}`}}`;
+}
+
+export function resultText(idText: string, result: string): string {
+  return `{"jsonrpc":"2.0","id":${idText},"result":${result}}`;
+}
+
+export function errorText(idText: string, error: RpcError): string {
+  return `{"jsonrpc":"2.0","id":${idText},"error":${JSON.stringify(error)}}`;
+}

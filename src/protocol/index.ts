@@ -1,0 +1,25 @@
+export * from './discover.ts';
+export * from './envelope.ts';
+export * from './errors.ts';
+export * from './header-params.ts';
+export * from './headers.ts';
+export * from './json-text.ts';
+export * from './meta.ts';
+export * from './modern-request.ts';
+export * from './outgoing.ts';
+export * from './results.ts';
+export * from './revisions.ts';
+export {
+  SCHEMA_BOUNDS,
+  SchemaCompiler,
+  describeViolations,
+  preparer,
+  type Prepared,
+  withoutOptionalNulls,
+  type Validate,
+  type Validator,
+  type Violation,
+} from './schema.ts';
+export * from './sse.ts';
+export * from './target.ts';
+export * from './tools.ts';

@@ -1,0 +1,175 @@
+import { AppError } from '../shared/index.ts';
+
+/** One member of a JSON object inside a text: `start`..`end` is its value, `keyStart` the opening quote of its key. */
+export interface Member {
+  readonly key: string;
+  readonly keyStart: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A JSON object inside a text: from its `{` to behind its `}`. */
+export interface ObjectSpan {
+  readonly start: number;
+  readonly end: number;
+  readonly members: readonly Member[];
+}
+
+/** A JSON object kept as the bytes it came in, with its parsed value for those who must look inside. */
+export interface JsonText {
+  readonly text: string;
+  readonly value: Readonly<Record<string, unknown>>;
+}
+
+const QUOTE = 34;
+const COMMA = 44;
+const OPEN_BRACKET = 91;
+const BACKSLASH = 92;
+const CLOSE_BRACKET = 93;
+const OPEN_BRACE = 123;
+const CLOSE_BRACE = 125;
+const SPACE = 32;
+
+function skipSpace(text: string, at: number): number {
+  let i = at;
+  while (text.charCodeAt(i) <= SPACE) i++;
+  return i;
+}
+
+/** Index behind the closing quote of the string that opens at `at`. */
+function skipString(text: string, at: number): number {
+  let i = at;
+  for (;;) {
+    i = text.indexOf('"', i + 1);
+    if (i < 0) throw new AppError('json_unbalanced', 'The JSON text ends inside a string.');
+    let slashes = 0;
+    while (text.charCodeAt(i - 1 - slashes) === BACKSLASH) slashes++;
+    if ((slashes & 1) === 0) return i + 1;
+  }
+}
+
+/** Index behind the container that opens at `at`; throws `json_too_deep` when it nests deeper than `levels`. */
+function skipContainer(text: string, at: number, levels: number): number {
+  let depth = 0;
+  for (let i = at; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === QUOTE) {
+      i = skipString(text, i) - 1;
+    } else if (c === OPEN_BRACE || c === OPEN_BRACKET) {
+      if (++depth > levels) throw new AppError('json_too_deep', 'The JSON text is nested too deeply.');
+    } else if (c === CLOSE_BRACE || c === CLOSE_BRACKET) {
+      if (--depth === 0) return i + 1;
+    }
+  }
+  throw new AppError('json_unbalanced', 'The JSON text ends inside an object or array.');
+}
+
+function skipValue(text: string, at: number, levels: number): number {
+  const c = text.charCodeAt(at);
+  if (c === QUOTE) return skipString(text, at);
+  if (c === OPEN_BRACE || c === OPEN_BRACKET) return skipContainer(text, at, levels);
+  let i = at + 1;
+  for (; i < text.length; i++) {
+    const d = text.charCodeAt(i);
+    if (d === COMMA || d === CLOSE_BRACE || d === CLOSE_BRACKET || d <= SPACE) break;
+  }
+  return i;
+}
+
+function keyText(text: string, start: number, end: number): string {
+  const raw = text.slice(start + 1, end - 1);
+  return raw.includes('\\') ? (JSON.parse(text.slice(start, end)) as string) : raw;
+}
+
+/**
+ * The members of the JSON object whose `{` is the first character at or behind `at`. The text must be valid JSON (parse it first);
+ * values are skipped, not built, so they stay the bytes they are. Throws `json_too_deep` behind `levels` of nesting.
+ */
+export function objectSpan(text: string, at = 0, levels = 128): ObjectSpan {
+  const start = skipSpace(text, at);
+  const members: Member[] = [];
+  let i = skipSpace(text, start + 1);
+  while (text.charCodeAt(i) === QUOTE) {
+    const keyEnd = skipString(text, i);
+    const valueStart = skipSpace(text, skipSpace(text, keyEnd) + 1);
+    const valueEnd = skipValue(text, valueStart, levels);
+    members.push({ key: keyText(text, i, keyEnd), keyStart: i, start: valueStart, end: valueEnd });
+    i = skipSpace(text, valueEnd);
+    if (text.charCodeAt(i) === COMMA) i = skipSpace(text, i + 1);
+  }
+  return { start, end: i + 1, members };
+}
+
+/** The texts of the elements of the JSON array that opens at or behind `at`. */
+export function arrayItems(text: string, at = 0, levels = 128): string[] {
+  const items: string[] = [];
+  let i = skipSpace(text, skipSpace(text, at) + 1);
+  while (i < text.length && text.charCodeAt(i) !== CLOSE_BRACKET) {
+    const end = skipValue(text, i, levels);
+    items.push(text.slice(i, end));
+    i = skipSpace(text, end);
+    if (text.charCodeAt(i) === COMMA) i = skipSpace(text, i + 1);
+  }
+  return items;
+}
+
+/** The member of that key; where it stands twice the last one, which is the one that JSON.parse keeps. */
+export function memberOf(span: ObjectSpan, key: string): Member | undefined {
+  for (let i = span.members.length - 1; i >= 0; i--) {
+    const member = span.members[i] as Member;
+    if (member.key === key) return member;
+  }
+  return undefined;
+}
+
+/** Up to here comparing each key with each other costs less than a set does. */
+const FEW = 16;
+
+/** A key that stands twice in the object: parsers disagree on which one counts, so a gateway must not forward it. */
+export function duplicateKey(span: ObjectSpan): string | undefined {
+  const { members } = span;
+  if (members.length > FEW) return duplicateOfMany(members);
+  for (let i = 1; i < members.length; i++) {
+    const { key } = members[i] as Member;
+    for (let j = 0; j < i; j++) if ((members[j] as Member).key === key) return key;
+  }
+  return undefined;
+}
+
+function duplicateOfMany(members: readonly Member[]): string | undefined {
+  const seen = new Set<string>();
+  for (const { key } of members) {
+    if (seen.has(key)) return key;
+    seen.add(key);
+  }
+  return undefined;
+}
+
+/** New JSON texts for members by key; `null` removes the member. Keys that are not there yet are appended. */
+export type Edits = Readonly<Record<string, string | null>>;
+
+/** The object of `span` with `edits` applied; everything else stays the bytes it was. */
+export function spliceObject(text: string, span: ObjectSpan, edits: Edits): string {
+  const seen = new Set<string>();
+  const parts: string[] = [];
+  for (const { key, keyStart, start, end } of span.members) {
+    // Own edits only: a member may be called "constructor" or "__proto__".
+    const edit = Object.hasOwn(edits, key) ? edits[key] : undefined;
+    if (edit === undefined) {
+      parts.push(text.slice(keyStart, end));
+      continue;
+    }
+    seen.add(key);
+    if (edit !== null) parts.push(text.slice(keyStart, start) + edit);
+  }
+  for (const key in edits) {
+    const edit = edits[key];
+    if (edit !== null && edit !== undefined && !seen.has(key)) parts.push(`${JSON.stringify(key)}:${edit}`);
+  }
+  return `{${parts.join(',')}}`;
+}
+
+/** A JsonText of a value that is ours to write. */
+export function jsonText(value: Readonly<Record<string, unknown>>): JsonText {
+  return { text: JSON.stringify(value), value };
+}

@@ -1,0 +1,37 @@
+/** The dated revisions of the specification that a client or an upstream may speak. */
+export const LEGACY_REVISIONS = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'] as const;
+export const MODERN_REVISIONS = ['2026-07-28'] as const;
+
+export type LegacyRevision = (typeof LEGACY_REVISIONS)[number];
+export type ModernRevision = (typeof MODERN_REVISIONS)[number];
+export type Revision = LegacyRevision | ModernRevision;
+/** `legacy`: initialize handshake and sessions. `modern`: stateless, per-request `_meta`. */
+export type Era = 'legacy' | 'modern';
+
+export const LATEST_LEGACY: LegacyRevision = '2025-11-25';
+export const LATEST_MODERN: ModernRevision = '2026-07-28';
+
+/** The legacy revisions that Streamable HTTP carries; 2024-11-05 belongs to HTTP+SSE and stdio. */
+export const STREAMABLE_HTTP_LEGACY: readonly LegacyRevision[] = ['2025-03-26', '2025-06-18', '2025-11-25'];
+
+export function isModernRevision(value: unknown): value is ModernRevision {
+  return (MODERN_REVISIONS as readonly unknown[]).includes(value);
+}
+
+export function isLegacyRevision(value: unknown): value is LegacyRevision {
+  return (LEGACY_REVISIONS as readonly unknown[]).includes(value);
+}
+
+/** True for a well-formed revision date of 2026-07-28 or later, known to us or not: it asks for modern treatment. */
+export function looksModern(version: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}$/.test(version) && version >= MODERN_REVISIONS[0];
+}
+
+export function eraOf(revision: Revision): Era {
+  return isModernRevision(revision) ? 'modern' : 'legacy';
+}
+
+/** The revision a legacy session gets: the one asked for if this transport carries it, else our latest legacy one (S25 lifecycle). */
+export function negotiate(requested: unknown, carried: readonly LegacyRevision[]): LegacyRevision {
+  return carried.find((revision) => revision === requested) ?? (carried.at(-1) as LegacyRevision);
+}

@@ -1,0 +1,26 @@
+export { createAuditTrail, type AuditEntry, type AuditRow, type AuditTrail } from './audit.ts';
+export { createApiKeys, ensureFirstKeys, type ApiKeys, type ApiKeysOptions } from './keys/api-keys.ts';
+export type { FirstKeys, FirstKeysOptions } from './keys/first-keys.ts';
+export type { KeyActor, NewKey } from './keys/input.ts';
+export { MAX_KEYS } from './keys/key-ring.ts';
+export type { ApiKeyView } from './keys/rows.ts';
+export { redactSecrets } from './keys/secret.ts';
+export { securityMigrations } from './migrations.ts';
+export { clientAddress, isLoopback, plainAddress, proxyList, rateKey, type ProxyList } from './network/addresses.ts';
+export { allowedHost, allowedOrigin, hostName, nameRules, type NameRules, type NameSettings } from './network/names.ts';
+export {
+  AGENT_SCOPES,
+  ANONYMOUS,
+  APPROVER_SCOPES,
+  LOCAL_OPERATOR,
+  MCP_SCOPES,
+  mayCallMcp,
+  SCOPES,
+  type Authentication,
+  type Authenticator,
+  type Principal,
+  type Refusal,
+  type Scope,
+} from './principal.ts';
+export { RateLimiter, type RateLimit } from './rate-limiter.ts';
+export type { SecurityTables } from './tables.ts';

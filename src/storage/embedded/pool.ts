@@ -1,0 +1,107 @@
+import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
+import { withDeadline } from '../../shared/index.ts';
+import type { Backend } from '../backend.ts';
+import { closedError, storageError } from '../errors.ts';
+import type { StorageLimits } from '../limits.ts';
+import { startEngine, type Engine } from './engine.ts';
+import type { EngineStart } from './messages.ts';
+import { inspectFolder } from './folder.ts';
+import { EmbeddedSession } from './session.ts';
+import { TurnQueue, type Turn } from './turns.ts';
+
+export interface EmbeddedOptions {
+  readonly dataDir: string;
+  readonly limits: StorageLimits;
+  readonly signal?: AbortSignal | undefined;
+  readonly onFault: (error: Error) => void;
+}
+
+/** A turn on the connection, in the shape of a pooled client. */
+class TurnClient implements PostgresPoolClient {
+  readonly #turn: Turn;
+  readonly #session: EmbeddedSession;
+
+  constructor(turn: Turn, session: EmbeddedSession) {
+    this.#turn = turn;
+    this.#session = session;
+  }
+
+  query<R>(statement: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
+  query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>;
+  query<R>(
+    statement: string | PostgresCursor<R>,
+    parameters: readonly unknown[] = [],
+  ): Promise<PostgresQueryResult<R>> | PostgresCursor<R> {
+    if (typeof statement !== 'string') throw new TypeError('The embedded database has no cursors: page with limit and a key.');
+    return this.#run<R>(statement, parameters);
+  }
+
+  release(): void {
+    // An expired turn was rolled back and passed on: the connection is somebody else's by now.
+    if (this.#turn.expired) return;
+    const end = (): void => this.#turn.end();
+    void this.#session.reset().then(end, end);
+  }
+
+  async #run<R>(statement: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {
+    if (this.#turn.expired) {
+      throw storageError(
+        'storage_transaction_expired',
+        'The transaction was rolled back because it sent nothing for too long. Start it again.',
+      );
+    }
+    this.#turn.statementStarted(statement);
+    try {
+      return (await this.#session.run(statement, parameters)) as unknown as PostgresQueryResult<R>;
+    } finally {
+      this.#turn.statementEnded();
+    }
+  }
+}
+
+/** Opens (or makes) the embedded database. The caller owns the data folder. */
+export async function openEmbedded(options: EmbeddedOptions): Promise<Backend> {
+  const { dataDir, limits, onFault } = options;
+  const { folder, fresh } = inspectFolder(dataDir);
+  const engine = await startWithin({ folder, fresh }, limits.openMs, options.signal);
+  try {
+    const session = new EmbeddedSession(engine, limits.statementMs);
+    await withDeadline(session.connect(), limits.openMs, 'Connecting to the embedded database');
+    const turns = new TurnQueue(limits, () => session.reset());
+    engine.onFailure((error) => {
+      turns.close(error);
+      onFault(error);
+    });
+    return { kind: 'pglite', pool: toPool(session, turns), close: (ms) => closeAll(engine, turns, ms) };
+  } catch (error) {
+    await engine.close(limits.closeMs);
+    throw error;
+  }
+}
+
+async function startWithin(start: EngineStart, ms: number, signal: AbortSignal | undefined): Promise<Engine> {
+  const deadline = AbortSignal.timeout(ms);
+  try {
+    return await startEngine(start, signal ? AbortSignal.any([signal, deadline]) : deadline);
+  } catch (error) {
+    if (!deadline.aborted || error !== deadline.reason) throw error;
+    throw storageError(
+      'storage_failed',
+      `The embedded database did not open within ${ms / 1000} s. Start again when the machine is less busy.`,
+    );
+  }
+}
+
+function toPool(session: EmbeddedSession, turns: TurnQueue): PostgresPool {
+  return {
+    options: {},
+    connect: async () => new TurnClient(await turns.take(), session),
+    end: () => Promise.resolve(),
+  };
+}
+
+async function closeAll(engine: Engine, turns: TurnQueue, ms: number): Promise<void> {
+  turns.close(closedError());
+  await withDeadline(turns.drained(), ms, 'Finishing statements').catch(() => undefined);
+  await engine.close(ms);
+}

@@ -1,0 +1,53 @@
+import pg from 'pg';
+import { storageError } from '../errors.ts';
+import { valueTypes } from '../values.ts';
+import type { Engine } from './engine.ts';
+
+/** The one connection to the embedded database. Statements run one after another, each with a deadline for its caller. */
+export class EmbeddedSession {
+  readonly #client: pg.Client;
+  readonly #statementMs: number;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(engine: Engine, statementMs: number) {
+    this.#statementMs = statementMs;
+    this.#client = new pg.Client({
+      stream: () => engine.stream,
+      user: 'postgres',
+      database: 'postgres',
+      password: '',
+      ssl: false,
+      types: valueTypes,
+    });
+    // The engine reports its own death; pending queries reject on their own.
+    this.#client.on('error', () => undefined);
+  }
+
+  async connect(): Promise<void> {
+    await this.#client.connect();
+  }
+
+  /** Rejects with PostgreSQL's error, or `storage_timeout`: the statement then still runs, and `settled` waits for it. */
+  run(text: string, values: readonly unknown[]): Promise<pg.QueryResult<pg.QueryResultRow>> {
+    const work = this.#tail.then(() => this.#client.query(text, [...values]));
+    this.#tail = work.catch(() => undefined);
+    return this.#limited(work);
+  }
+
+  /** Resolves when nothing runs and no transaction is open any more. */
+  async reset(): Promise<void> {
+    await this.#tail;
+    if (this.#client.getTransactionStatus() === 'I') return;
+    this.#tail = this.#client.query('rollback').catch(() => undefined);
+    await this.#tail;
+  }
+
+  #limited<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(storageError('storage_timeout', `A database statement took longer than ${this.#statementMs} ms. Ask for less at once.`));
+      }, this.#statementMs);
+      work.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+}

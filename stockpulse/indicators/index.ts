@@ -1,0 +1,3 @@
+export { anchoredColumns } from './anchored.ts';
+export { sma } from './averages.ts';
+export * from './catalogue.ts';

@@ -1,0 +1,22 @@
+import { pathToFileURL } from 'node:url';
+import type { Judges } from './judge-port.ts';
+import { JUDGE_CLIENTS, judgeFile } from './paths.ts';
+
+export const HTTP_CLIENTS = [
+  'SDK v2 modern',
+  'SDK v2 auto',
+  'SDK v2 legacy',
+  'SDK v1',
+  'Inspector legacy',
+  'Inspector auto',
+  'Inspector modern',
+] as const;
+
+export const STDIO_CLIENTS = ['SDK v2 modern', 'SDK v2 auto', 'SDK v2 legacy', 'SDK v1'] as const;
+
+/** The clients of others. The path is computed, so that the root package compiles without them. */
+export async function loadJudges(): Promise<Judges> {
+  judgeFile('@modelcontextprotocol/client/package.json');
+  const module = (await import(/* @vite-ignore */ pathToFileURL(JUDGE_CLIENTS).href)) as { judges: Judges };
+  return module.judges;
+}

@@ -1,21 +1,22 @@
-import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import packageJson from '../package.json' with { type: 'json' };
-import { createStockPulse, type StockPulse } from '../stockpulse/index.ts';
+import { createStockPulse, simulationClock, type StockPulse } from '../stockpulse/index.ts';
 import { adminApi, portsOf } from './admin-api/index.ts';
-import { createClientManager, type ClientManager, type UpstreamConfig, type UpstreamEvent } from './client-manager/index.ts';
-import type { Config } from './config/index.ts';
-import { ADMIN_PREFIX, type DoctorCheck } from './contract/index.ts';
+import { createClientManager, type ClientManager, type UpstreamConfig } from './client-manager/index.ts';
+import { configNotes, secretsOf, type Config } from './config/index.ts';
+import { ADMIN_PREFIX } from './contract/index.ts';
 import { createGateway, type McpGateway } from './gateway/index.ts';
-import { createHttpHost, type HttpEvent, type HttpHost, type Readiness } from './http/index.ts';
-import { Log, Metrics, Recorder, Redactor, type LogLevel } from './observability/index.ts';
+import { createHttpHost, type HttpHost, type Readiness } from './http/index.ts';
+import { addGauges, Log, Metrics, Recorder, Redactor, reportEvent } from './observability/index.ts';
 import type { Target } from './protocol/index.ts';
 import { Registry } from './registry/index.ts';
 import {
   createApiKeys,
   createAuditTrail,
+  readKeyFile,
   securityMigrations,
+  writeKeyFile,
   type ApiKeys,
   type FirstKeys,
   type SecurityTables,
@@ -59,16 +60,6 @@ export function findOwner(dataDir: string): OwnerInfo | undefined {
   return readOwner(dataDir);
 }
 
-function marketClock(setting: Config['market']['clock'], wall: Clock): Clock {
-  if (setting === 'wall') return wall;
-  if ('frozen' in setting) {
-    const at = Date.parse(setting.frozen);
-    return { now: () => at };
-  }
-  const [start, began, { speed }] = [Date.parse(setting.start), wall.now(), setting];
-  return { now: () => start + (wall.now() - began) * speed };
-}
-
 function upstreamConfigs(config: Config): UpstreamConfig[] {
   return Object.entries(config.mcpServers).map(([name, server]) => {
     const { deadlineSeconds, ...rest } = server;
@@ -76,54 +67,10 @@ function upstreamConfigs(config: Config): UpstreamConfig[] {
   });
 }
 
-/** Values from configuration that must never be logged. */
-function knownSecrets(config: Config): string[] {
-  const perServer = Object.values(config.mcpServers).flatMap((server) =>
-    Object.values(server.transport === 'http' ? server.headers : server.env),
-  );
-  const own = [config.security.bootstrapApiKey, config.security.masterKey, config.metrics.token, config.database.url, config.redis.url];
-  return [...perServer, ...own.filter((value) => value !== undefined)];
-}
-
-const WARNINGS: ReadonlySet<string> = new Set([
-  'connect_failed',
-  'lost',
-  'tools_left_out',
-  'group_survives',
-  'garbage',
-  'frame_too_large',
-  'failed',
-  'connections_full',
-  'forced_close',
-]);
-
-function logEvent(log: Log, event: UpstreamEvent | HttpEvent): void {
-  const { kind, ...fields } = event;
-  const level: LogLevel = WARNINGS.has(kind) ? 'warn' : kind === 'child_started' ? 'debug' : 'info';
-  log.event(level, kind, fields);
-}
-
-/** The agent key where only this user can read it: the credential of `stockpulse stdio`. */
-function writeKeyFile(file: string, secret: string): void {
-  const fresh = `${file}.new`;
-  writeFileSync(fresh, `${secret}\n`, { mode: 0o600 });
-  chmodSync(fresh, 0o600);
-  renameSync(fresh, file);
-}
-
-/** Undefined if there is none. */
-function readKeyFile(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch {
-    return undefined;
-  }
-}
-
 function observe(config: Config, options: StartOptions): { log: Log; metrics: Metrics; recorder: Recorder; caps: Caps } {
   const caps = new Caps();
   const level = options.log === 'silent' ? 'silent' : config.log.level === 'trace' ? 'debug' : config.log.level;
-  const log = new Log({ level, calls: config.log.calls, redactor: new Redactor(knownSecrets(config)) });
+  const log = new Log({ level, calls: config.log.calls, redactor: new Redactor(secretsOf(config)) });
   const metrics = new Metrics({ caps, process: options.offline !== true });
   const recorder = new Recorder([(records) => metrics.calls(records), (records) => log.calls(records)], (error) =>
     log.event('error', 'projection_failed', { error }),
@@ -133,7 +80,7 @@ function observe(config: Config, options: StartOptions): { log: Log; metrics: Me
 
 function createPlatform(config: Config, keys: ApiKeys): StockPulse {
   return createStockPulse({
-    clock: marketClock(config.market.clock, systemClock),
+    clock: simulationClock(config.market.clock, systemClock),
     seed: config.market.seed,
     authenticate(headers) {
       const secret = headers['apca-api-secret-key'];
@@ -175,21 +122,32 @@ async function openKeys(
   return { keys, firstKeys };
 }
 
-interface Core {
+/** What `build` made. */
+interface Built {
   readonly config: Config;
   readonly caps: Caps;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly storage: Storage;
   readonly keys: ApiKeys;
+  readonly firstKeys: FirstKeys | undefined;
+  readonly agentKeyFile: string;
   readonly registry: Registry;
+  readonly platform: StockPulse;
+  readonly upstreams: readonly UpstreamConfig[];
   readonly clients: ClientManager;
   readonly mcp: McpGateway;
 }
 
+/** Where it listens. `url` is null while only the local socket is served. */
+interface Place {
+  url: string | null;
+  socketPath: string;
+}
+
 function createMcp(
   config: Config,
-  parts: Pick<Core, 'caps' | 'log' | 'registry' | 'clients'> & { recorder: Recorder; local: Target; platform: StockPulse },
+  parts: Pick<Built, 'caps' | 'log' | 'registry' | 'clients'> & { recorder: Recorder; local: Target; platform: StockPulse },
 ): McpGateway {
   const { caps, log, registry, clients, recorder, local, platform } = parts;
   const { limits } = config;
@@ -211,40 +169,6 @@ function createMcp(
   });
 }
 
-function addGauges(metrics: Metrics, registry: Registry, clients: ClientManager, mcp: McpGateway): void {
-  const states = ['stopped', 'connecting', 'ready', 'backing_off'] as const;
-  metrics.gauge('stockpulse_upstream_state', '1 for the state that each server is in.', () =>
-    registry
-      .list()
-      .flatMap(({ name, state }) => states.map((each) => ({ labels: { server: name, state: each }, value: state.state === each ? 1 : 0 }))),
-  );
-  metrics.gauge('stockpulse_upstream_children', 'Child processes of stdio servers.', () => [
-    { labels: {}, value: clients.stats().children },
-  ]);
-  metrics.gauge('stockpulse_upstream_in_flight', 'Calls under way at each upstream.', () =>
-    clients.stats().byServer.map(({ name, inFlight }) => ({ labels: { server: name }, value: inFlight })),
-  );
-  metrics.gauge('stockpulse_upstream_restarts', 'Connections made to each upstream after the first one.', () =>
-    clients.stats().byServer.map(({ name, restarts }) => ({ labels: { server: name }, value: restarts })),
-  );
-  metrics.gauge('stockpulse_sessions', 'Sessions of legacy clients.', () => [{ labels: {}, value: mcp.sessions }]);
-}
-
-/** What doctor says about settings that no other check sees. */
-function configNotes(config: Config): DoctorCheck[] {
-  const notes: DoctorCheck[] = [];
-  if (config.redis.url !== undefined) {
-    notes.push({
-      name: 'redis',
-      status: 'warning',
-      message: 'REDIS_URL is set, and not used yet.',
-      advice: 'Run one replica; remove the setting to silence this.',
-    });
-  }
-  for (const name of config.disabledServers) notes.push({ name: `server ${name}`, status: 'ok', message: 'disabled in the configuration' });
-  return notes;
-}
-
 async function readiness(storage: Storage): Promise<Readiness> {
   try {
     await storage.ready();
@@ -257,7 +181,7 @@ async function readiness(storage: Storage): Promise<Readiness> {
 function createUpstreams(
   config: Config,
   servers: readonly UpstreamConfig[],
-  parts: Pick<Core, 'registry' | 'caps' | 'log'>,
+  parts: Pick<Built, 'registry' | 'caps' | 'log'>,
 ): ClientManager {
   return createClientManager({
     ...parts,
@@ -266,17 +190,16 @@ function createUpstreams(
     gateway: IDENTITY,
     childrenDir: join(config.dataDir, 'children'),
     limits: { frameBytes: config.limits.resultBytes },
-    onEvent: (event) => logEvent(parts.log, event),
+    onEvent: (event) => reportEvent(parts.log, event),
   });
 }
 
-function createHost(config: Config, options: StartOptions, parts: Pick<Core, 'keys' | 'caps' | 'log' | 'storage' | 'metrics'>): HttpHost {
+function createHost(config: Config, parts: Pick<Built, 'keys' | 'caps' | 'log' | 'storage' | 'metrics'>): HttpHost {
   const { server, limits } = config;
   const { cert, key } = server.tls;
   return createHttpHost({
-    // While nobody runs, a command needs the local socket only.
-    host: options.offline === true ? '127.0.0.1' : server.host,
-    port: options.offline === true ? 0 : server.port,
+    host: server.host,
+    port: server.port,
     socketPath: join(config.dataDir, 'admin.sock'),
     publicUrl: server.publicUrl,
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
@@ -291,7 +214,7 @@ function createHost(config: Config, options: StartOptions, parts: Pick<Core, 'ke
       requestsPerSecondPerKey: limits.requestsPerSecond,
       requestBurstPerKey: limits.requestsPerSecond * 2,
     },
-    onEvent: (event) => logEvent(parts.log, event),
+    onEvent: (event) => reportEvent(parts.log, event),
     ready: () => readiness(parts.storage),
     metrics: () => parts.metrics.text(),
     metricsToken: config.metrics.token,
@@ -311,9 +234,18 @@ async function serveOwnStdio(
   await mcp.stdio(client.input, client.output, who.principal, client.server);
 }
 
+/** The first question about all symbols would otherwise wait for the market to be computed. */
+function warmUp(platform: StockPulse, stack: AsyncDisposableStack, log: Log): void {
+  const controller = new AbortController();
+  stack.defer(() => controller.abort());
+  platform.warmUp(controller.signal).catch((error: unknown) => {
+    if (!controller.signal.aborted) log.event('warn', 'warm_up_failed', { error });
+  });
+}
+
 /** Bare `/mcp` streams of `stockpulse stdio` on the local socket. */
 function serveLocalStreams(host: HttpHost, mcp: McpGateway, log: Log): void {
-  host.onLocalUpgrade('mcp-stdio', ({ principal, request, accept, refuse }) => {
+  host.onLocalUpgrade('mcp-stdio', ({ principal, request, closing, accept, refuse }) => {
     const server = /^\/mcp(?:\/([a-z0-9-]+))?$/.exec(request.url ?? '')?.[1];
     if (!mcp.has(server)) {
       refuse({
@@ -324,10 +256,56 @@ function serveLocalStreams(host: HttpHost, mcp: McpGateway, log: Log): void {
     }
     const stream = accept();
     mcp
-      .stdio(stream, stream, principal, server)
+      .stdio(stream, stream, principal, server, closing)
       .catch((error: unknown) => log.event('error', 'stdio_failed', { error }))
       .finally(() => stream.end());
   });
+}
+
+/** Everything up to the HTTP host; whatever was opened is on the stack, to be closed in reverse order. */
+async function build(config: Config, options: StartOptions, stack: AsyncDisposableStack): Promise<Built> {
+  const { caps, log, metrics, recorder } = observe(config, options);
+  stack.defer(() => log.close());
+  const onFault = (error: unknown): void => log.event('error', 'storage_fault', { error });
+  const migrations = [...securityMigrations];
+  const storage = await openStorage({ databaseUrl: config.database.url, dataDir: config.dataDir, migrations, onFault });
+  stack.defer(() => storage.close());
+  const agentKeyFile = join(config.dataDir, 'agent.key');
+  const { keys, firstKeys } = await openKeys(config, storage, caps, log, agentKeyFile);
+  stack.defer(() => keys.stop());
+  stack.defer(() => recorder.flush());
+  const registry = new Registry();
+  const platform = createPlatform(config, keys);
+  const local = createLocalServer({ ...platform, registry, clock: systemClock, listTtlMs: LIST_TTL_MS, simulated: true });
+  const upstreams = upstreamConfigs(config);
+  const clients = createUpstreams(config, upstreams, { registry, caps, log });
+  stack.defer(() => clients.stop());
+  const mcp = createMcp(config, { caps, log, registry, clients, recorder, local, platform });
+  stack.defer(() => mcp.close());
+  addGauges(metrics, { servers: () => registry.list(), upstreams: () => clients.stats(), sessions: () => mcp.sessions });
+  return { config, caps, log, metrics, storage, keys, firstKeys, agentKeyFile, registry, platform, upstreams, clients, mcp };
+}
+
+/** Mounts every surface on a host and starts to listen. */
+async function serve(built: Built, options: StartOptions, startedAt: number, stack: AsyncDisposableStack): Promise<Place> {
+  const { config, storage, keys, registry, platform, upstreams, clients, mcp, log, caps } = built;
+  const host = createHost(config, built);
+  const place: Place = { url: null, socketPath: '' };
+  const facts = { version: VERSION, startedAt, url: () => place.url, dataDir: config.dataDir, notes: configNotes(config) };
+  const ports = portsOf({ ...facts, storage, registry, clients, upstreams, mcp, caps });
+  const audit = createAuditTrail({ db: typedDb<SecurityTables>(storage), clock: systemClock });
+  host.surface('admin', adminApi({ version: VERSION, apiKeys: keys, audit, registry, ...ports }), ADMIN_PREFIX);
+  host.surface('mcp', mcp.http);
+  host.surface('api', platform.plugin, '/stockpulse');
+  serveLocalStreams(host, mcp, log);
+  stack.defer(() => host.close(GRACE_MS));
+  if (options.offline === true) {
+    await clients.stop();
+    place.socketPath = (await host.listenLocal()) ?? '';
+    return place;
+  }
+  const { url, socketPath = '' } = await host.listen();
+  return Object.assign(place, { url: config.server.publicUrl ?? url, socketPath });
 }
 
 /**
@@ -339,62 +317,20 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
   const startedAt = systemClock.now();
   const ownership = await acquireOwnership(config.dataDir);
   stack.defer(() => ownership.release());
-  const { caps, log, metrics, recorder } = observe(config, options);
-  stack.defer(() => log.close());
-  const onFault = (error: unknown): void => log.event('error', 'storage_fault', { error });
-  const storage = await openStorage({
-    databaseUrl: config.database.url,
-    dataDir: config.dataDir,
-    migrations: [...securityMigrations],
-    onFault,
-  });
-  stack.defer(() => storage.close());
-  const agentKeyFile = join(config.dataDir, 'agent.key');
-  const { keys, firstKeys } = await openKeys(config, storage, caps, log, agentKeyFile);
-  stack.defer(() => keys.stop());
-  stack.defer(() => recorder.flush());
-
-  const registry = new Registry();
-  const platform = createPlatform(config, keys);
-  const local = createLocalServer({ ...platform, registry, clock: systemClock, listTtlMs: LIST_TTL_MS, simulated: true });
-  const upstreams = options.offline === true ? [] : upstreamConfigs(config);
-  const clients = createUpstreams(config, upstreams, { registry, caps, log });
-  stack.defer(() => clients.stop());
-  const mcp = createMcp(config, { caps, log, registry, clients, recorder, local, platform });
-  stack.defer(() => mcp.close());
-  addGauges(metrics, registry, clients, mcp);
-
-  const host = createHost(config, options, { keys, caps, log, storage, metrics });
-  let url: string | null = null;
-  const sources = {
-    version: VERSION,
-    startedAt,
-    url: () => url,
-    dataDir: config.dataDir,
-    storage,
-    registry,
-    clients,
-    upstreams,
-    mcp,
-    caps,
-    notes: configNotes(config),
-  };
-  const audit = createAuditTrail({ db: typedDb<SecurityTables>(storage), clock: systemClock });
-  host.surface('admin', adminApi({ version: VERSION, apiKeys: keys, audit, registry, ...portsOf(sources) }), ADMIN_PREFIX);
-  host.surface('mcp', mcp.http);
-  host.surface('api', platform.plugin, '/stockpulse');
-  serveLocalStreams(host, mcp, log);
-  stack.defer(() => host.close(GRACE_MS));
-  const listening = await host.listen();
-  url = config.server.publicUrl ?? listening.url;
-  const socketPath = listening.socketPath ?? '';
-  ownership.describe({ pid: process.pid, url, socketPath, startedAt: new Date(startedAt).toISOString(), version: VERSION });
-  log.event('info', 'started', { version: VERSION, url, storage: storage.kind, upstreams: upstreams.map(({ name }) => name) });
-  void clients.start().catch((error: unknown) => log.event('error', 'upstreams_failed', { error }));
-
+  const built = await build(config, options, stack);
+  const { url, socketPath } = await serve(built, options, startedAt, stack);
+  const { log, clients, mcp, keys, firstKeys, agentKeyFile, platform } = built;
+  const owner = { pid: process.pid, socketPath, startedAt: new Date(startedAt).toISOString(), version: VERSION };
+  ownership.describe(url === null ? owner : { ...owner, url });
+  log.event('info', 'started', { version: VERSION, url, storage: built.storage.kind, upstreams: built.upstreams.map(({ name }) => name) });
+  log.flush();
+  if (options.offline !== true) {
+    void clients.start().catch((error: unknown) => log.event('error', 'upstreams_failed', { error }));
+    warmUp(platform, stack, log);
+  }
   const running = stack.move();
   return {
-    url,
+    url: url ?? '',
     socketPath,
     firstKeys,
     agentKeyFile,

@@ -52,6 +52,6 @@ function badCursor(): ApiError {
     code: ERROR_CODES.badCursor,
     message: 'This cursor does not belong to this query, or it was changed.',
     field: 'cursor',
-    hint: 'Repeat all other arguments of the query that returned it unchanged (only limit may differ), or leave cursor out to start anew.',
+    hint: 'Repeat all other arguments of the query that returned it unchanged, or leave cursor out to start anew.',
   });
 }

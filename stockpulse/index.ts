@@ -1,3 +1,4 @@
+export { simulationClock, type ClockSetting } from './clock.ts';
 export { ApiError, ERROR_CODES, type ErrorBody, type ErrorFacts } from './errors.ts';
 export type { Caps, Envelope } from './envelope.ts';
 export { createStockPulse, type StockPulse, type StockPulseOptions } from './platform.ts';

@@ -1,6 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
 import type { FastifyPluginAsync } from 'fastify';
 import { Screener } from './analysis/index.ts';
-import { FIRST_YEAR, LAST_YEAR, SESSION_COUNT, sessionAt } from './calendar/index.ts';
+import { FIRST_YEAR, LAST_YEAR, lastOpened, SESSION_COUNT, sessionAt } from './calendar/index.ts';
 import { CursorSealer } from './cursor.ts';
 import { ApiError, ERROR_CODES } from './errors.ts';
 import { marketCacheHint } from './cache-hint.ts';
@@ -29,6 +30,8 @@ export interface StockPulse {
   readonly plugin: FastifyPluginAsync;
   /** How long an answer about the market may be kept, by the phase of the market. */
   marketCacheHint(): { ttlMs: number };
+  /** Optional: simulates all companies up to now ahead of the first question, a few milliseconds at a time. Rejects when aborted. */
+  warmUp(signal?: AbortSignal): Promise<void>;
 }
 
 const NAME = 'stockpulse';
@@ -61,10 +64,21 @@ export function createStockPulse(options: StockPulseOptions): StockPulse {
     routes,
     plugin: makePlugin({ title: TITLE, version: VERSION, routes, authenticate: (headers) => options.authenticate(headers) }),
     marketCacheHint: () => marketCacheHint(clock.now()),
+    warmUp: (signal) => warmUp(platform, signal),
   };
 }
 
-const firstInstant = sessionAt(0).preOpen;
+async function warmUp(platform: Platform, signal: AbortSignal | undefined): Promise<void> {
+  const session = lastOpened(platform.now());
+  for (const listing of platform.market.listings) {
+    signal?.throwIfAborted();
+    listing.daily(session);
+    await setImmediate();
+  }
+}
+
+/** From the end of the first session on there is a bar to show. */
+const firstInstant = sessionAt(0).close;
 /** The session after it must exist, for late trading leads to its open. */
 const lastInstant = sessionAt(SESSION_COUNT - 1).preOpen;
 

@@ -29,13 +29,13 @@ function nodeCheck(version: string): DoctorCheck {
   };
 }
 
-async function storageCheck({ kind, ready }: DoctorOptions['storage']): Promise<DoctorCheck> {
+async function storageCheck(storage: DoctorOptions['storage']): Promise<DoctorCheck> {
   try {
-    await ready();
-    return { name: 'storage', status: 'ok', message: kind === 'postgres' ? 'PostgreSQL answers' : 'the embedded database answers' };
+    await storage.ready();
+    return { name: 'storage', status: 'ok', message: storage.kind === 'postgres' ? 'PostgreSQL answers' : 'the embedded database answers' };
   } catch (error) {
     const advice =
-      kind === 'postgres'
+      storage.kind === 'postgres'
         ? 'Check DATABASE_URL and that PostgreSQL runs.'
         : 'Restart the gateway; its log says what happened to the database.';
     return { name: 'storage', status: 'failed', message: messageOf(error), advice };

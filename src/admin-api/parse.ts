@@ -22,6 +22,10 @@ function describe(place: Place, issue: z.core.$ZodIssue): { field: string; messa
 export function parse<Schema extends z.ZodType>(schema: Schema, place: Place, input: unknown): z.output<Schema> {
   const result = schema.safeParse(input ?? undefined);
   if (result.success) return result.data;
+  if (input === undefined || input === null)
+    throw new AppError('invalid_request', `The ${place} is missing: send a JSON object as Content-Type: application/json.`, {
+      detail: { field: place },
+    });
   const [first, ...others] = result.error.issues;
   if (first === undefined) throw new AppError('invalid_request', `The ${place} of the request is not valid.`);
   const { field, message } = describe(place, first);

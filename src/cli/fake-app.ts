@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, type Duplex } from 'node:stream';
-import { json } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
 import type { Config } from '../config/index.ts';
 import type { AppPort, Gateway, Owner, StartOptions } from './app-port.ts';
 import type { CliContext } from './context.ts';
@@ -48,8 +48,8 @@ export class Harness {
   owner: Owner | undefined;
   firstKeys: Gateway['firstKeys'];
   /** Thrown by the next starts, one after the other. */
-  readonly startErrors: unknown[] = [];
-  serveStdio: Gateway['serveStdio'] = async (input) => void (await once(input, 'end'));
+  readonly startErrors: Error[] = [];
+  serveStdio: Gateway['serveStdio'] = async (input) => void (await once(input.resume(), 'end'));
   close: () => Promise<void> = async () => {};
   onUpgrade: (request: IncomingMessage, socket: Duplex) => void = (_request, socket) => void socket.destroy();
   env: Record<string, string> = {};
@@ -61,7 +61,8 @@ export class Harness {
     this.#server = createServer((request, response) => {
       void (async () => {
         const route = `${request.method ?? ''} ${request.url ?? ''}`;
-        const body = request.headers['content-length'] === undefined ? undefined : await json(request);
+        const sent = await text(request);
+        const body: unknown = sent === '' ? undefined : JSON.parse(sent);
         this.asked.push({ route, headers: request.headers, body });
         const reply = this.#replies[route] ?? { status: 404, body: { error: { code: 'not_found', message: `no ${route}` } } };
         response.writeHead(reply.status ?? 200, { 'content-type': 'application/json' }).end(JSON.stringify(reply.body));

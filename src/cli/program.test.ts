@@ -280,6 +280,7 @@ describe('verbs over the socket', () => {
     ['keys', 'revoke', 'k1'],
     ['config', 'check'],
     ['config', 'show'],
+    ['config', 'reference'],
     ['doctor'],
   ])('%s %s --json prints one JSON document', async (...argv) => {
     const h = await running();

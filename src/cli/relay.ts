@@ -37,13 +37,13 @@ async function refusal(response: IncomingMessage): Promise<CliError> {
 }
 
 /** An open stream to the owner's local socket; rejects with a CliError if it refuses or does not answer. */
-function connect(options: RelayOptions): Promise<Duplex> {
+function connect(options: RelayOptions, abort: AbortSignal): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const upgrade = request({
       socketPath: options.socketPath,
       path: options.path,
       agent: false,
-      signal: AbortSignal.any([options.signal, AbortSignal.timeout(CONNECT_MS)]),
+      signal: AbortSignal.any([abort, AbortSignal.timeout(CONNECT_MS)]),
       headers: { host: 'localhost', connection: 'Upgrade', upgrade: 'mcp-stdio', authorization: `Bearer ${options.key}` },
     });
     upgrade.on('upgrade', (_response, socket: Duplex, head: Buffer) => {
@@ -60,43 +60,71 @@ function connect(options: RelayOptions): Promise<Duplex> {
   });
 }
 
+/** What ends a relay from our side. */
+class Ending {
+  /** True once the end of stdin, the host or a signal asked for it: the end of the stream is then no failure. */
+  wanted = false;
+  readonly abort = new AbortController();
+  readonly #options: RelayOptions;
+  #drain: NodeJS.Timeout | undefined;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    options.stdin.once('end', this.#onInputEnd);
+    options.stdin.once('error', this.#onHostGone);
+    options.stdout.once('error', this.#onHostGone);
+    options.signal.addEventListener('abort', this.#onHostGone, { once: true });
+    if (options.signal.aborted) this.#onHostGone();
+  }
+
+  dispose(): void {
+    const { stdin, signal } = this.#options;
+    clearTimeout(this.#drain);
+    signal.removeEventListener('abort', this.#onHostGone);
+    stdin.off('end', this.#onInputEnd);
+    stdin.pause();
+  }
+
+  readonly #onInputEnd = (): void => {
+    this.wanted = true;
+    this.#drain = setTimeout(() => this.abort.abort(), this.#options.drainMs);
+  };
+
+  readonly #onHostGone = (): void => {
+    this.wanted = true;
+    this.abort.abort();
+  };
+}
+
+/** Copies both ways until the owner's side ends or `abort` fires. */
+async function copy(socket: Duplex, { stdin, stdout }: RelayOptions, abort: AbortSignal): Promise<void> {
+  // `finished` reports errors; those after it mean nothing any more.
+  socket.on('error', () => {});
+  const stop = (): void => void socket.destroy();
+  abort.addEventListener('abort', stop, { once: true });
+  if (abort.aborted) stop();
+  stdin.pipe(socket);
+  socket.pipe(stdout, { end: false });
+  // A reset says no more than an end does.
+  await finished(socket, { writable: false }).catch(() => undefined);
+  stdin.unpipe(socket);
+  socket.destroy();
+}
+
 /**
  * Connects stdin and stdout with the owner's stream until one side ends. Resolves at the end of stdin, once the answers still due came or
  * their time is up, and when the host closed our stdout. Rejects with CliError `gateway_gone` if the owner ends first.
  */
 export async function relay(options: RelayOptions): Promise<void> {
-  const { stdin, stdout, drainMs, signal } = options;
-  const socket = await connect(options);
-  let inputEnded = false;
-  let drain: NodeJS.Timeout | undefined;
-  // `finished` below reports errors; those after it mean nothing any more.
-  socket.on('error', () => {});
-  const stop = (): void => void socket.destroy();
-  const onInputEnd = (): void => {
-    inputEnded = true;
-    drain = setTimeout(stop, drainMs);
-  };
-  const onHostGone = (): void => {
-    inputEnded = true;
-    stop();
-  };
-  stdin.once('end', onInputEnd);
-  stdin.once('error', onHostGone);
-  stdout.once('error', onHostGone);
-  signal.addEventListener('abort', onHostGone, { once: true });
+  const ending = new Ending(options);
   try {
-    stdin.pipe(socket);
-    socket.pipe(stdout, { end: false });
-    // A reset says no more than an end does.
-    await finished(socket, { writable: false }).catch(() => undefined);
+    const socket = await connect(options, ending.abort.signal);
+    await copy(socket, options, ending.abort.signal);
+  } catch (error) {
+    if (!ending.wanted) throw error;
   } finally {
-    clearTimeout(drain);
-    signal.removeEventListener('abort', onHostGone);
-    stdin.off('end', onInputEnd);
-    stdin.unpipe(socket);
-    stdin.pause();
-    socket.destroy();
+    ending.dispose();
   }
-  if (!inputEnded)
+  if (!ending.wanted)
     throw new CliError('gateway_gone', 'The gateway went away. Start this server again: it connects anew.', EXIT.unreachable);
 }

@@ -61,6 +61,22 @@ describe('start', () => {
     await run;
   });
 
+  it('--json prints one line when it is ready, with the file of the keys and never the keys', async () => {
+    const h = fresh();
+    h.stdout.isTTY = true;
+    h.firstKeys = { agent: 'AGENT', approver: 'APPROVER' };
+    const run = h.run('start', '--json');
+    await printed(h, '\n');
+    expect(JSON.parse(h.stdout.all)).toMatchObject({
+      ready: true,
+      url: 'http://127.0.0.1:8080',
+      keysFile: join(h.dataDir, 'first-keys.txt'),
+    });
+    expect(h.stdout.all).not.toMatch(/AGENT|APPROVER/);
+    h.signals.emit('SIGTERM');
+    expect(await run).toBe(0);
+  });
+
   it('names who runs already and exits with 3', async () => {
     const h = await fresh().running();
     h.startErrors.push(appError('already_running', 'taken'));

@@ -1,4 +1,4 @@
-import type { Implementation } from '../protocol/index.ts';
+import type { Era, Implementation } from '../protocol/index.ts';
 import { messageOf } from '../shared/index.ts';
 import { ConnectError, type Connection } from './connection.ts';
 import { discoverTools, type Discovered } from './discovery.ts';
@@ -17,6 +17,8 @@ export interface ConnectorOptions {
   readonly records: ChildRecords;
   readonly emit: Emit;
   readonly purpose: 'serve' | 'check';
+  /** The era of the connection before this one. */
+  readonly expected?: Era | undefined;
 }
 
 export interface Connected {

@@ -9,7 +9,7 @@ const TICK_MS = 50;
 
 /**
  * Deadlines of many calls on one timer: a set that is swept every 50 ms while it holds anything. A timer per call would cost more
- * than the call's own bookkeeping.
+ * than the call's own bookkeeping. It keeps the process alive while something waits, and stops itself one tick later.
  */
 export class Deadlines {
   readonly #entries = new Set<Expiring>();
@@ -21,7 +21,7 @@ export class Deadlines {
 
   add(entry: Expiring): void {
     this.#entries.add(entry);
-    this.#timer ??= setInterval(() => this.#sweep(), TICK_MS).unref();
+    this.#timer ??= setInterval(() => this.#sweep(), TICK_MS);
   }
 
   delete(entry: Expiring): void {

@@ -169,7 +169,35 @@ describe('over HTTP', () => {
   });
 });
 
+describe('a legacy verdict', () => {
+  it('is asked for again in time, and a call under way is not cut by it', async () => {
+    const upstream = await httpUpstream({ era: 'legacy' });
+    ends.push(() => upstream.close());
+    const one = await started(kit([httpConfig('one', upstream.url)], { verdictMs: 30 }));
+    const before = upstream.requests.length;
+    await until(() => upstream.requests.length > before + 2);
+    expect(one.registry.get('one')?.eras).toEqual(['legacy']);
+    const slow = one.text('one', 'slow', { ms: 300 });
+    await until(() => upstream.calls.length === 1);
+    upstream.set({ era: 'dual' });
+    expect(await slow).toBe('done');
+    await until(() => one.registry.get('one')?.eras.includes('modern') === true);
+    expect(one.manager.stats().byServer[0]).toMatchObject({ restarts: 1 });
+  });
+});
+
 describe('over stdio', () => {
+  it('a server that was legacy starts beside its probe when it comes back', async () => {
+    const one = await started(kit([stdioConfig('one', ['--era', 'legacy'])]));
+    one.events.length = 0;
+    await one.manager.restart('one');
+    expect(one.registry.get('one')?.eras).toEqual(['legacy']);
+    expect(await one.text('one', 'echo', { text: 'hi' })).toBe('hi');
+    const moves = one.events.filter(({ kind }) => kind === 'child_started' || kind === 'child_exited');
+    expect(moves.map((event) => (event.kind === 'child_started' ? event.purpose : 'exit'))).toEqual(['exit', 'serve', 'probe', 'exit']);
+    expect(one.manager.stats().children).toBe(1);
+  });
+
   it.each([
     ['an error that is not modern', ['--era', 'legacy']],
     ['silence', ['--era', 'legacy', '--silent']],

@@ -28,6 +28,8 @@ export interface Limits {
   readonly backoffMaxMs: number;
   /** A connection that lasted this long was a good one: the next backoff starts anew. */
   readonly stableMs: number;
+  /** How long a legacy verdict holds before the server is asked again. */
+  readonly verdictMs: number;
   /** Lifetime of a tool list whose server gave no hint. */
   readonly toolsTtlMs: number;
   /** How long list_changed notifications are gathered before the list is read again. */
@@ -39,7 +41,7 @@ export const DEFAULT_LIMITS: Limits = {
   stdinBytes: 16 * 1024 * 1024,
   connectMs: 30_000,
   probeMs: 5_000,
-  waitMs: 10_000,
+  waitMs: 20_000,
   maxTools: 5_000,
   maxPages: 1_000,
   catalogueBytes: 64 * 1024 * 1024,
@@ -51,6 +53,7 @@ export const DEFAULT_LIMITS: Limits = {
   backoffFirstMs: 1_000,
   backoffMaxMs: 60_000,
   stableMs: 60_000,
+  verdictMs: 24 * 3_600_000,
   toolsTtlMs: 300_000,
   refreshDelayMs: 100,
 };

@@ -76,12 +76,15 @@ describe('a child that dies', () => {
     const one = await started([modern('a')]);
     const grandchild = Number(await one.text('a', 'grandchild'));
     expect(isAlive(grandchild)).toBe(true);
-    process.kill(pidOf(one), 'SIGKILL');
+    const pid = pidOf(one);
+    process.kill(pid, 'SIGKILL');
+    // The grandchild holds the pipe open, so a call in the same instant would be ambiguous.
+    await until(() => pidOf(one) !== pid);
     expect(await one.text('a', 'echo', { text: 'again' })).toBe('again');
-    expect(isAlive(grandchild)).toBe(false);
+    await until(() => !isAlive(grandchild));
     const second = Number(await one.text('a', 'grandchild'));
     await one.manager.stop();
-    expect(isAlive(second)).toBe(false);
+    await until(() => !isAlive(second));
   });
 
   it('is made to die if it ignores the end of stdin and SIGTERM', async () => {
@@ -90,6 +93,23 @@ describe('a child that dies', () => {
     await one.manager.stop();
     expect(isAlive(pid)).toBe(false);
     expect(one.events).toContainEqual(expect.objectContaining({ kind: 'child_exited', pid, signal: 'SIGKILL', wanted: true }));
+  });
+});
+
+describe('the start', () => {
+  it('shows every server at once in config order, and waits for none but itself', async () => {
+    const slow = stdioConfig('slow', ['--era', 'legacy', '--start-delay', '60000'], { era: 'legacy' });
+    const one = await kit([slow, modern('quick'), stdioConfig('broken', [], { command: 'no-such-command-here' })]);
+    ends.push(() => one.end());
+    const states = (): string[] => one.registry.list().map(({ name, state, tools }) => `${name} ${state.state} ${tools.length > 0}`);
+    expect(states()).toEqual(['slow connecting false', 'quick connecting false', 'broken connecting false']);
+    const starting = one.manager.start();
+    expect(await one.text('quick', 'echo', { text: 'already' })).toBe('already');
+    await until(() => one.registry.get('broken')?.state.state === 'backing_off');
+    expect(states().slice(0, 2)).toEqual(['slow connecting false', 'quick ready true']);
+    expect(await one.text('slow', 'echo', {}, { deadlineMs: 100 })).toBe('failed deadline_exceeded no');
+    await one.manager.stop();
+    await starting;
   });
 });
 
@@ -235,6 +255,23 @@ describe('nothing is left', () => {
     }
     expect(pids.filter((pid) => pid > 0 && isAlive(pid))).toEqual([]);
     expect(descriptors()).toBeLessThanOrEqual(before + 2);
+  });
+
+  it('after a stop in the middle of connecting', async () => {
+    const one = await kit([stdioConfig('a', ['--start-delay', '60000']), stdioConfig('b', ['--silent', '--stubborn'])], {
+      closeMs: 50,
+      termMs: 50,
+    });
+    ends.push(() => one.end());
+    const starting = one.manager.start();
+    await until(() => one.manager.stats().children === 2);
+    const waiting = one.text('a', 'echo');
+    const pids = one.events.flatMap((event) => (event.kind === 'child_started' ? [event.pid] : []));
+    await one.manager.stop();
+    await starting;
+    expect(await waiting).toBe('failed upstream_unavailable no');
+    expect(one.manager.stats().children).toBe(0);
+    await until(() => !pids.some(isAlive));
   });
 
   it('after a check: the report says what was found', async () => {

@@ -58,9 +58,9 @@ export interface Kit {
   readonly caps: Caps;
   readonly events: UpstreamEvent[];
   readonly dir: string;
-  call(server: string, tool: string, args?: Record<string, unknown>, options?: CallOptions): Promise<Outcome>;
+  readonly call: (server: string, tool: string, args?: Record<string, unknown>, options?: CallOptions) => Promise<Outcome>;
   /** The text of a result, or what came instead. */
-  text(server: string, tool: string, args?: Record<string, unknown>, options?: CallOptions): Promise<string>;
+  readonly text: (server: string, tool: string, args?: Record<string, unknown>, options?: CallOptions) => Promise<string>;
   /** Stops the manager, removes the folder, and says what was left. */
   end(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { Call, CallContext, HeaderParam, Implementation, Outcome, Target } from '../protocol/index.ts';
+import type { Call, CallContext, Era, HeaderParam, Implementation, Outcome, Target } from '../protocol/index.ts';
 import type { Registry, ServerEntry, ServerState } from '../registry/index.ts';
 import { BoundedCount, sleep, type Caps, type Clock } from '../shared/index.ts';
 import { Backoff } from './backoff.ts';
@@ -9,6 +9,7 @@ import { discoverTools, type Discovered } from './discovery.ts';
 import type { Emit, UpstreamEvent } from './events.ts';
 import { Failures } from './failures.ts';
 import type { Limits } from './limits.ts';
+import { turnedModern } from './recheck.ts';
 import { Refresher } from './refresher.ts';
 import type { ChildRecords } from './stdio/records.ts';
 import type { UpstreamConfig, UpstreamStats } from './types.ts';
@@ -46,6 +47,7 @@ export class Upstream implements Target {
   #running: Promise<void> | undefined;
   #stopped = false;
   #connections = 0;
+  #era: Era | undefined;
 
   constructor(options: UpstreamOptions) {
     const { config, caps, limits, onEvent } = options;
@@ -163,14 +165,14 @@ export class Upstream implements Target {
     this.#setState({ state: 'connecting' });
     let connected: Connected;
     try {
-      connected = await connectOnce({ ...this.#options, emit: this.#emit, purpose: 'serve' }, signal);
+      connected = await connectOnce({ ...this.#options, emit: this.#emit, purpose: 'serve', expected: this.#era }, signal);
     } catch (error) {
       return this.#failed(error, signal);
     }
     this.#publish(connected);
     const { connection } = connected;
     const since = performance.now();
-    const reason = await Promise.race([connection.lost, aborted(signal)]);
+    const reason = await this.#end(connection, signal);
     this.#withdraw(connection);
     if (!signal.aborted) this.#setState({ state: 'connecting' });
     await connection.close();
@@ -180,6 +182,31 @@ export class Upstream implements Target {
     const delayMs = this.#backoff.afterLoss();
     if (delayMs > 0) this.#setState({ state: 'backing_off', reason, retryAt: this.#options.clock.now() + delayMs });
     return delayMs;
+  }
+
+  /** Why the connection is over, once it is. */
+  async #end(connection: Connection, signal: AbortSignal): Promise<string> {
+    const over = new AbortController();
+    const endings = [connection.lost, aborted(signal)];
+    if (this.#config.era === 'auto' && connection.era === 'legacy') {
+      const isIdle = (): boolean => this.#inFlight.size === 0;
+      const speaksModern = (): Promise<boolean> => this.#speaksModern(over.signal);
+      endings.push(turnedModern({ everyMs: this.#options.limits.verdictMs, speaksModern, isIdle, signal: over.signal }));
+    }
+    const reason = await Promise.race(endings);
+    over.abort(new Error('the connection is over'));
+    return reason;
+  }
+
+  async #speaksModern(signal: AbortSignal): Promise<boolean> {
+    const config = { ...this.#config, era: 'modern' as const };
+    try {
+      const { connection } = await connectOnce({ ...this.#options, config, emit: this.#emit, purpose: 'check' }, signal);
+      await connection.close();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #failed(error: unknown, signal: AbortSignal): number {
@@ -197,6 +224,7 @@ export class Upstream implements Target {
 
   #publish({ connection, discovered, connectMs, listMs }: Connected): void {
     this.#connection = connection;
+    this.#era = connection.era;
     this.#connections++;
     this.#state = { state: 'ready', since: this.#options.clock.now() };
     connection.onToolsChanged(() => this.#refresher.soon());

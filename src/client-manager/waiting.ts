@@ -2,7 +2,7 @@
 export async function settledWithin<T>(promise: Promise<T>, ms: number, signal: AbortSignal): Promise<T | 'late' | 'canceled'> {
   if (signal.aborted) return 'canceled';
   const early = Promise.withResolvers<'late' | 'canceled'>();
-  const timer = setTimeout(() => early.resolve('late'), Math.max(0, ms)).unref();
+  const timer = setTimeout(() => early.resolve('late'), Math.max(0, ms));
   const onAbort = (): void => early.resolve('canceled');
   signal.addEventListener('abort', onAbort, { once: true });
   try {

@@ -1,6 +1,7 @@
+export { configNotes, secretsOf, type ConfigNote } from './derived.ts';
 export { loadConfig, type LoadedConfig, type LoadOptions } from './load.ts';
 export { asYaml, maskedConfig } from './mask.ts';
 export type { McpServer } from './mcp-server.ts';
 export { ConfigError, problemText, type Problem } from './problems.ts';
-export { configReference } from './reference.ts';
+export { configReference, settingRows, type SettingRow } from './reference.ts';
 export type { Config } from './schema.ts';

@@ -40,8 +40,11 @@ export interface McpGateway {
   readonly http: FastifyPluginAsync;
   /** Whether `/mcp` (no name) or `/mcp/<server>` exists. */
   has(server: string | undefined): boolean;
-  /** Serves one stdio client until its input ends. `server` narrows it to one server. False if there is no such server, or no room. */
-  stdio(input: Readable, output: Writable, principal: Principal, server?: string): Promise<boolean>;
+  /**
+   * Serves one stdio client until its input ends or `closing` aborts. `server` narrows it to one server. False if there is no such
+   * server, or no room.
+   */
+  stdio(input: Readable, output: Writable, principal: Principal, server?: string, closing?: AbortSignal): Promise<boolean>;
   /** A tool call of our own programs, through the same pipeline. Undefined if there is no such endpoint. */
   callTool(principal: Principal, path: string, name: string, args: JsonObject, signal: AbortSignal): Promise<ToolAnswer | undefined>;
   /** The tools of an endpoint (`/mcp` or `/mcp/<server>`), scopes apart; undefined if there is no such endpoint. */
@@ -103,7 +106,7 @@ export function createGateway(options: GatewayOptions): McpGateway {
   return {
     http: httpFace({ services, sessions, bodyBytes: limits.bodyBytes, onError: options.onError }),
     has: (server) => resolveEndpoint(server, registry) !== undefined,
-    async stdio(input, output, principal, server) {
+    async stdio(input, output, principal, server, closing) {
       const endpoint = resolveEndpoint(server, registry);
       if (endpoint === undefined || !streams.enter()) return false;
       try {
@@ -113,6 +116,7 @@ export function createGateway(options: GatewayOptions): McpGateway {
           principal,
           input,
           output,
+          closing,
           frameBytes: limits.bodyBytes,
           maxInFlight: limits.inFlightPerStream,
           drainMs: DRAIN_MS,

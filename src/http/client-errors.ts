@@ -4,6 +4,8 @@ import { plainAddress } from '../security/index.ts';
 import type { HttpEvent } from './options.ts';
 import { errorPayload } from './refusal.ts';
 
+const LEFT = 'HPE_INVALID_EOF_STATE';
+
 interface ParseError extends Error {
   readonly code?: string;
 }
@@ -30,7 +32,8 @@ export function clientErrorHandler(onEvent: ((event: HttpEvent) => void) | undef
       return;
     }
     const { status, code, message } = verdict(error.code);
-    onEvent?.({ kind: 'malformed', code, status, address: plainAddress(socket.remoteAddress ?? '') });
+    // A client that leaves in mid-request is no event: it happens whenever one is refused early.
+    if (error.code !== LEFT) onEvent?.({ kind: 'malformed', code, status, address: plainAddress(socket.remoteAddress ?? '') });
     const body = errorPayload('plain', status, { code, message });
     const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n`;
     socket.end(head + body, () => socket.destroy());

@@ -1,14 +1,15 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import type { FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { bearer, makeHost, SECRET, send } from './test-support.ts';
 
 /** A host with `/hold`, whose hijacked reply ends when the test says so. */
-async function holding() {
+async function holding(more: (app: FastifyInstance) => void = () => undefined) {
   const made = makeHost();
   const held: FastifyReply[] = [];
   made.host.surface('mcp', async (app) => {
+    more(app);
     app.get('/hold', (_request, reply) => {
       reply.hijack();
       reply.raw.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -27,7 +28,8 @@ describe('close', () => {
     const { host, port, held, answer } = await holding();
     let closed = false;
     const closing = host.close(60_000).then(() => (closed = true));
-    await expect(send({ port, path: '/healthz' })).rejects.toThrow(/ECONNREFUSED/);
+    await expect.poll(() => host.public.server.listening).toBe(false);
+    await expect(send({ port, path: '/healthz' })).rejects.toThrow(/ECONNREFUSED|ECONNRESET/);
     expect(closed).toBe(false);
     held[0]?.raw.end('data: bye\n\n');
     expect((await answer).text).toContain('bye');
@@ -43,6 +45,35 @@ describe('close', () => {
     await host.close(50);
     expect(await cut).toBe('cut');
     expect(events).toContainEqual({ kind: 'forced_close', connections: 1 });
+  });
+
+  it('runs preClose hooks at its start, so that streams without an end are ended by their owner', async () => {
+    const { host, events, held, answer } = await holding((app) => {
+      app.addHook('preClose', (done) => {
+        held[0]?.raw.end('data: bye\n\n');
+        done();
+      });
+    });
+    await host.close(60_000);
+    expect((await answer).text).toContain('bye');
+    expect(events).not.toContainEqual(expect.objectContaining({ kind: 'forced_close' }));
+  });
+
+  it('serves what still arrives on an open connection, and then ends it', async () => {
+    const { host, port, held, answer } = await holding();
+    const socket = connect(port, '127.0.0.1');
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    socket.write('POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n');
+    const ended = once(socket, 'close');
+    await once(socket, 'connect');
+    await expect.poll(() => host.public.server.listening).toBe(true);
+    const closing = host.close(60_000);
+    socket.write(`authorization: Bearer ${SECRET.agent}\r\n\r\n{}`);
+    await ended;
+    expect(text).toMatch(/^HTTP\/1\.1 200 [\s\S]*connection: close/i);
+    held[0]?.raw.end();
+    await Promise.all([closing, answer]);
   });
 
   it('ends idle keep-alive connections at once, and may be called twice', async () => {

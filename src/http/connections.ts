@@ -48,10 +48,8 @@ export class Connections implements Gauge {
     socket.once('close', () => this.#upgraded.delete(socket));
   }
 
-  /** Stops accepting, lets open requests end within `graceMs`, then destroys what is left. Resolves with the number destroyed. */
-  async drain(graceMs: number): Promise<number> {
-    if (!this.#server.listening) return 0;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  /** Lets connections end while `closing` runs, within `graceMs`; then destroys what is left. Resolves with the number destroyed. */
+  async drain(closing: Promise<unknown>, graceMs: number): Promise<number> {
     // A connection that was busy when we stopped becomes idle later, and would then live on until its keep-alive ends.
     const sweep = setInterval(() => this.#server.closeIdleConnections(), IDLE_SWEEP_MS);
     let forced = 0;
@@ -60,9 +58,12 @@ export class Connections implements Gauge {
       this.#server.closeAllConnections();
       for (const socket of this.#upgraded) socket.destroy();
     }, graceMs);
-    await closed;
-    clearInterval(sweep);
-    clearTimeout(deadline);
+    try {
+      await closing;
+    } finally {
+      clearInterval(sweep);
+      clearTimeout(deadline);
+    }
     return forced;
   }
 }

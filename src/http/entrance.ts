@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import {
   ANONYMOUS,
@@ -14,6 +15,8 @@ import type { HttpHostOptions } from './options.ts';
 import type { RefusalFacts, Refuser } from './refusal.ts';
 
 const MAX_VERDICTS = 1024;
+/** Longer names are judged anew each time, so that strangers cannot fill the memory with them. */
+const MAX_REMEMBERED = 256;
 const MAX_HEADER_SHOWN = 100;
 /** Load balancers and orchestrators ask these by address; they tell nothing about the installation's data. */
 const PROBES: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
@@ -42,12 +45,12 @@ export class Entrance {
     const { headers, socket } = request.raw;
     request.principal = ANONYMOUS;
     request.clientAddress = clientAddress(socket.remoteAddress, headers['x-forwarded-for'] as string | undefined, this.#proxies);
-    if (!this.knowsHost(headers.host) && !PROBES.has(request.raw.url ?? '')) {
-      this.#refuser.send(request, reply, 'plain', foreignHost(headers.host));
+    if (!this.knowsHost(headers.host) && !mayOmitName(request.raw)) {
+      this.#refuser.send(request, reply, foreignHost(headers.host));
       return;
     }
     if (headers.origin !== undefined && !this.#knowsOrigin(headers.origin)) {
-      this.#refuser.send(request, reply, 'plain', foreignOrigin(headers.origin));
+      this.#refuser.send(request, reply, foreignOrigin(headers.origin));
       return;
     }
     done();
@@ -58,7 +61,7 @@ export class Entrance {
     const known = this.#hosts.peek(key);
     if (known !== undefined) return known;
     const verdict = allowedHost(host, this.#rules);
-    this.#hosts.set(key, verdict, 0);
+    if (key.length <= MAX_REMEMBERED) this.#hosts.set(key, verdict, 0);
     return verdict;
   }
 
@@ -66,16 +69,21 @@ export class Entrance {
     const known = this.#origins.peek(origin);
     if (known !== undefined) return known;
     const verdict = allowedOrigin(origin, this.#rules);
-    this.#origins.set(origin, verdict, 0);
+    if (origin.length <= MAX_REMEMBERED) this.#origins.set(origin, verdict, 0);
     return verdict;
   }
 }
 
+/** A probe by address. HTTP/1.1 demands some Host of it too (RFC 9112 section 3.2). */
+function mayOmitName({ url = '', headers, httpVersion }: IncomingMessage): boolean {
+  return PROBES.has(url) && (headers.host !== undefined || httpVersion === '1.0');
+}
+
 function foreignHost(host: string | undefined): RefusalFacts {
-  const what = host === undefined ? 'The request has no Host header.' : `The Host ${shown(host)} is not a name of this server.`;
+  if (host === undefined) return { code: 'malformed_http', message: 'The request has no Host header: send the name of this server.' };
   return {
     code: 'host_not_allowed',
-    message: `${what} If clients shall use it, add it to server.allowedHosts in the configuration, or set STOCKPULSE_PUBLIC_URL.`,
+    message: `The Host ${shown(host)} is not a name of this server. If clients shall use it, add it to server.allowedHosts in the configuration, or set STOCKPULSE_PUBLIC_URL.`,
   };
 }
 

@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { mapError } from '../contract/index.ts';
 import { redactSecrets } from '../security/index.ts';
-import { pathOf, type HttpEvent } from './options.ts';
+import { pathOf, shapeOf, type HttpEvent } from './options.ts';
 import { errorPayload } from './refusal.ts';
 
 /** Answers with what a caller may see of an error. Also for requests whose URL no router takes, which no hook has seen. */
-export function answerError(error: unknown, _request: FastifyRequest, reply: FastifyReply): void {
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const mapped = mapError(error);
   if (mapped.status === 503) void reply.header('retry-after', '1');
-  const body = errorPayload('plain', mapped.status, mapped);
+  const body = errorPayload(shapeOf(request), mapped.status, mapped);
   void reply.code(mapped.status).header('content-type', 'application/json; charset=utf-8').send(body);
 }
 

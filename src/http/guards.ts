@@ -10,7 +10,7 @@ import {
   type Refusal,
 } from '../security/index.ts';
 import type { Guard, HttpHostOptions, HttpLimits } from './options.ts';
-import type { ErrorShape, RefusalFacts, Refuser } from './refusal.ts';
+import type { RefusalFacts, Refuser } from './refusal.ts';
 
 type Hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void;
 
@@ -97,10 +97,10 @@ export class Guards {
 
   readonly #mcp: Hook = (request, reply, done) => {
     const who = authenticateForMcp(this.#authenticator, request.raw.headers.authorization);
-    if (!this.#admit(request, reply, who, 'jsonrpc')) return;
+    if (!this.#admit(request, reply, who)) return;
     if (Number(request.raw.headers['content-length']) > this.#limits.bodyBytes) {
       const message = `The request body is larger than ${this.#limits.bodyBytes} bytes; send less, or raise limits.bodyBytes.`;
-      this.#refuser.send(request, reply, 'jsonrpc', { code: 'body_too_large', message });
+      this.#refuser.send(request, reply, { code: 'body_too_large', message });
       return;
     }
     done();
@@ -108,31 +108,31 @@ export class Guards {
 
   readonly #admin: Hook = (request, reply, done) => {
     const who = authenticateForAdmin(this.#authenticator, request.raw.headers.authorization);
-    if (this.#admit(request, reply, who, 'plain')) done();
+    if (this.#admit(request, reply, who)) done();
   };
 
-  #admit(request: FastifyRequest, reply: FastifyReply, who: Authentication, shape: ErrorShape): boolean {
+  #admit(request: FastifyRequest, reply: FastifyReply, who: Authentication): boolean {
     if (!who.ok) {
-      this.#refuse(request, reply, who, shape);
+      this.#refuse(request, reply, who);
       return false;
     }
     request.principal = who.principal;
     const waitMs = this.#perKey.take(who.principal.id);
     if (waitMs === 0) return true;
     const rate = this.#limits.requestsPerSecondPerKey;
-    this.#refuser.send(request, reply, shape, limited(waitMs, `This key sends more than ${rate} requests a second: slow down.`));
+    this.#refuser.send(request, reply, limited(waitMs, `This key sends more than ${rate} requests a second: slow down.`));
     return false;
   }
 
   /** Refused credentials are limited per address, so that guessing floods neither us nor the log; valid keys are not held up. */
-  #refuse(request: FastifyRequest, reply: FastifyReply, refusal: Refusal, shape: ErrorShape): void {
+  #refuse(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): void {
     const waitMs = this.#refusals.take(rateKey(request.clientAddress));
     if (waitMs > 0) {
       const message = 'Too many requests without a valid key came from this address: fix the key, then try again.';
-      this.#refuser.send(request, reply, shape, limited(waitMs, message));
+      this.#refuser.send(request, reply, limited(waitMs, message));
       return;
     }
     const { code, message, status } = refusal;
-    this.#refuser.send(request, reply, shape, { code, message, status, headers: { 'www-authenticate': challenge(refusal) } });
+    this.#refuser.send(request, reply, { code, message, status, headers: { 'www-authenticate': challenge(refusal) } });
   }
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AppError } from '../shared/index.ts';
 import { bearer, makeHost, SECRET, send, sendRaw, startHost, type Running } from './test-support.ts';
@@ -63,9 +65,10 @@ describe('the guards', () => {
 
   it('refuse a foreign Host everywhere and name the setting', async () => {
     for (const path of ['/mcp', '/admin/v1/who', '/stockpulse/thing', '/nowhere', '/metrics']) {
-      const answer = await send({ port: it_.port, path, headers: { host: 'evil.example', ...bearer(SECRET.agent) } });
+      const method = path === '/mcp' ? 'POST' : 'GET';
+      const answer = await send({ port: it_.port, path, method, headers: { host: 'evil.example', ...bearer(SECRET.agent) } });
       expect([path, answer.status]).toEqual([path, 403]);
-      expect(answer.json()).toEqual(plain('host_not_allowed'));
+      expect(answer.json()).toEqual(path === '/mcp' ? rpc(4030, 'host_not_allowed') : plain('host_not_allowed'));
       expect(answer.text).toContain('server.allowedHosts');
     }
   });
@@ -102,7 +105,7 @@ describe('the guards', () => {
   ])('refuse the Origin %j', async (origin) => {
     const answer = await mcp({ ...bearer(SECRET.agent), origin });
     expect(answer.status).toBe(403);
-    expect(answer.json()).toEqual(plain('origin_not_allowed'));
+    expect(answer.json()).toEqual(rpc(4030, 'origin_not_allowed'));
     expect(answer.text).toContain('server.allowedOrigins');
   });
 
@@ -147,6 +150,15 @@ describe('the guards', () => {
     expect(answer.status).toBe(404);
     expect(answer.json()).toEqual(plain('oauth_not_offered'));
     expect(answer.text).toContain('Authorization: Bearer');
+  });
+
+  it('tell nobody of a client that leaves in mid-request', async () => {
+    const before = it_.events.length;
+    const socket = connect(it_.port, '127.0.0.1');
+    socket.end(`POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${SECRET.agent}\r\ncontent-length: 100\r\n\r\nhalf`);
+    socket.resume();
+    await once(socket, 'close');
+    expect(it_.events.slice(before)).toEqual([]);
   });
 
   it('hide what went wrong inside, and tell it to the owner', async () => {
@@ -199,6 +211,18 @@ describe('limits', () => {
     expect((await call(SECRET.agent, '198.51.100.1')).json()).toMatchObject({ address: '198.51.100.1' });
   });
 
+  it('tell of a flood of refusals by number', async () => {
+    const clock = { time: 1000, now: () => clock.time };
+    const { host, events } = makeHost({ clock });
+    const probe = () => host.public.inject({ url: '/nowhere', headers: { host: 'localhost' } });
+    for (let i = 0; i < 510; i++) await probe();
+    expect(events).toHaveLength(500);
+    clock.time += 1000;
+    await probe();
+    expect(events.at(-1)).toMatchObject({ kind: 'refused', code: 'not_found', suppressed: 10 });
+    await host.close(0);
+  });
+
   it('answer oversized headers with 431', async () => {
     running = await startHost();
     const answer = await sendRaw(running.port, `GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`);
@@ -209,7 +233,7 @@ describe('limits', () => {
   it.each([
     ['garbage', '\x16\x03\x01garbage\r\n\r\n'],
     ['an unknown method', 'FOO / HTTP/1.1\r\nhost: localhost\r\n\r\n'],
-    ['no Host', 'GET /healthz HTTP/1.1\r\n\r\n'],
+    ['no Host', 'GET /healthz HTTP/1.1\r\nconnection: close\r\n\r\n'],
     ['two Content-Lengths', 'POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab'],
     ['smuggling', 'POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'],
     [
@@ -219,7 +243,7 @@ describe('limits', () => {
     ['a header without a colon', 'GET /healthz HTTP/1.1\r\nhost: localhost\r\nnonsense\r\n\r\n'],
   ])('answer malformed HTTP with 400 and live on: %s', async (_what, bytes) => {
     running = await startHost();
-    expect(await sendRaw(running.port, bytes)).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await sendRaw(running.port, bytes)).toMatch(/^HTTP\/1\.1 400 [\s\S]*"malformed_http"/);
     expect((await send({ port: running.port, path: '/healthz' })).status).toBe(200);
   });
 
@@ -243,7 +267,7 @@ describe('limits', () => {
     expect(gauge?.refused).toBe(1);
     await running.host.close(0);
     await first;
-    expect(gauge?.size).toBe(0);
+    await expect.poll(() => gauge?.size).toBe(0);
   });
 });
 

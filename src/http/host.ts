@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { AppError } from '../shared/index.ts';
 import { Connections } from './connections.ts';
 import { Entrance } from './entrance.ts';
+import { gateEvents } from './event-gate.ts';
 import { Guards } from './guards.ts';
 import { listenError } from './listen-errors.ts';
 import { createListener, nodeServer } from './listeners.ts';
@@ -51,6 +52,7 @@ class FastifyHost implements HttpHost {
   readonly #localConnections: Connections;
   readonly #upgrades: Upgrades;
   #place: SocketPlace | undefined;
+  readonly #ending = new AbortController();
   #closing: Promise<void> | undefined;
 
   constructor(options: HttpHostOptions, limits: HttpLimits) {
@@ -68,6 +70,7 @@ class FastifyHost implements HttpHost {
       authenticator,
       connections: this.#localConnections,
       cap: limits.upgrades,
+      closing: this.#ending.signal,
     });
     this.public.addHook('onRequest', new Entrance(options, refuser).check);
     this.local.addHook('onRequest', this.#guards.local);
@@ -80,7 +83,7 @@ class FastifyHost implements HttpHost {
     void this.public.register(
       async (scope) => {
         if (hook !== undefined) scope.addHook('onRequest', hook);
-        if (guard === 'mcp') leaveBodies(scope);
+        if (guard === 'mcp') speakMcp(scope);
         await scope.register(plugin);
       },
       { prefix },
@@ -134,23 +137,31 @@ class FastifyHost implements HttpHost {
     return `${this.#options.tls === undefined ? 'http' : 'https'}://${name}:${port}`;
   }
 
+  /** Closing starts with Fastify's own, so that `preClose` hooks end their streams while the grace period runs. */
   async #close(graceMs: number): Promise<void> {
-    const forced = await Promise.all([this.#publicConnections.drain(graceMs), this.#localConnections.drain(graceMs)]);
+    this.#ending.abort(new AppError('shutting_down', 'The server is shutting down: try again soon.'));
+    const forced = await Promise.all([
+      this.#publicConnections.drain(this.public.close(), graceMs),
+      this.#localConnections.drain(this.local.close(), graceMs),
+    ]);
     const connections = forced.reduce((sum, count) => sum + count, 0);
     if (connections > 0) this.#options.onEvent?.({ kind: 'forced_close', connections });
-    await Promise.all([this.public.close(), this.local.close()]);
     await this.#place?.remove();
   }
 }
 
-/** The MCP routes read `request.raw` themselves: nothing is parsed, whatever the Content-Type. */
-function leaveBodies(scope: FastifyInstance): void {
+/** The MCP routes read `request.raw` themselves: nothing is parsed, whatever the Content-Type. Their refusals are JSON-RPC errors. */
+function speakMcp(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  scope.addHook('onRoute', (route) => {
+    route.config = { ...route.config, errorShape: 'jsonrpc' };
+  });
 }
 
 /** Makes the host; nothing listens before `listen`. Throws `tls_unusable`, `config_invalid`. */
-export function createHttpHost(options: HttpHostOptions): HttpHost {
+export function createHttpHost(given: HttpHostOptions): HttpHost {
+  const options = { ...given, onEvent: gateEvents(given) };
   if (options.port < 0 || options.port > 65_535) throw new AppError('config_invalid', 'server.port must be from 0 to 65535.');
   return new FastifyHost(options, { ...defaultHttpLimits, ...options.limits });
 }

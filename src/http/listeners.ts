@@ -38,6 +38,8 @@ function tlsOptions(tls: { cert: string; key: string }): { cert: string; key: st
 function serverOptions(limits: HttpLimits) {
   return {
     maxHeaderSize: limits.headerBytes,
+    // The entrance refuses a missing Host itself, in words.
+    requireHostHeader: false,
     headersTimeout: limits.headersMs,
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,
@@ -52,6 +54,8 @@ export function createListener(options: HttpHostOptions, limits: HttpLimits, ref
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,
     forceCloseConnections: false,
+    // What still arrives on an open connection while we close is served, with Connection: close.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM, ignoreTrailingSlash: true },
     clientErrorHandler: clientErrorHandler(options.onEvent),
     frameworkErrors: answerError,

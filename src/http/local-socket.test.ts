@@ -116,6 +116,21 @@ describe('upgrades on the local socket', () => {
     await ended;
   });
 
+  it('are told when the host begins to close, and may end by themselves', async () => {
+    const { host, socketPath, events } = await start(join(folder, 's.sock'));
+    host.onLocalUpgrade('mcp-stdio', ({ accept, closing }) => {
+      const socket = accept();
+      closing.addEventListener('abort', () => socket.end('bye\n'), { once: true });
+    });
+    const { socket } = await upgrade(socketPath ?? '', { upgrade: 'mcp-stdio', ...bearer(SECRET.agent) });
+    let text = '';
+    socket?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    socket?.on('end', () => socket.end());
+    await host.close(60_000);
+    expect(text).toBe('bye\n');
+    expect(events).not.toContainEqual(expect.objectContaining({ kind: 'forced_close' }));
+  });
+
   it('are refused by the handler in JSON-RPC shape, and beyond the cap with 503', async () => {
     const running = await startHost({ socketPath: join(folder, 's.sock'), limits: { upgrades: 1 } });
     started.push(running);

@@ -33,7 +33,7 @@ export function installNotFound(app: FastifyInstance, refuser: Refuser): void {
   const allowed = (path: string): string[] =>
     [...patterns.values()].filter((pattern) => pattern.matches.test(path)).flatMap((pattern) => [...pattern.methods]);
   app.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) => {
-    refuser.send(request, reply, 'plain', notFound(request, allowed(pathOf(request))));
+    refuser.send(request, reply, notFound(request, allowed(pathOf(request))));
     return reply;
   });
 }

@@ -47,8 +47,10 @@ export type HttpEvent =
       readonly method: string;
       readonly path: string;
       readonly principal: string;
+      /** Refusals before this one that were not told, because there were too many. */
+      readonly suppressed?: number;
     }
-  | { readonly kind: 'malformed'; readonly code: string; readonly status: number; readonly address: string }
+  | { readonly kind: 'malformed'; readonly code: string; readonly status: number; readonly address: string; readonly suppressed?: number }
   | { readonly kind: 'failed'; readonly code: string; readonly method: string; readonly path: string; readonly error: unknown }
   | { readonly kind: 'connections_full'; readonly cap: number }
   | { readonly kind: 'forced_close'; readonly connections: number };
@@ -89,13 +91,25 @@ export interface HttpHostOptions {
  */
 export type Guard = 'open' | 'mcp' | 'admin' | 'api';
 
+/** How a surface says no: a JSON-RPC error without an id on the MCP routes, our own error body elsewhere. */
+export type ErrorShape = 'jsonrpc' | 'plain';
+
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Set on every route of an mcp surface. */
+    errorShape?: ErrorShape;
+  }
   interface FastifyRequest {
     /** Who the request is from; `ANONYMOUS` on surfaces that do not authenticate. */
     principal: Principal;
     /** The client's address as this server determined it; empty on the local socket. */
     clientAddress: string;
   }
+}
+
+/** How the route that the request goes to says no. */
+export function shapeOf(request: FastifyRequest): ErrorShape {
+  return request.routeOptions.config.errorShape ?? 'plain';
 }
 
 /** The path without its query, bounded: what may stand in an event. */

@@ -1,10 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { statusOf } from '../contract/index.ts';
 import { redactSecrets } from '../security/index.ts';
-import { pathOf, type HttpEvent } from './options.ts';
-
-/** How a surface says no: a JSON-RPC error without an id on the MCP routes, our own error body elsewhere. */
-export type ErrorShape = 'jsonrpc' | 'plain';
+import { pathOf, shapeOf, type ErrorShape, type HttpEvent } from './options.ts';
 
 export interface RefusalFacts {
   readonly code: string;
@@ -30,7 +27,7 @@ export class Refuser {
     this.#onEvent = onEvent;
   }
 
-  send(request: FastifyRequest, reply: FastifyReply, shape: ErrorShape, facts: RefusalFacts): void {
+  send(request: FastifyRequest, reply: FastifyReply, facts: RefusalFacts): void {
     const status = facts.status ?? statusOf(facts.code);
     if (facts.headers !== undefined) reply.headers(facts.headers);
     this.#onEvent?.({
@@ -45,6 +42,6 @@ export class Refuser {
     void reply
       .code(status)
       .header('content-type', 'application/json; charset=utf-8')
-      .send(errorPayload(shape, status, facts));
+      .send(errorPayload(shapeOf(request), status, facts));
   }
 }

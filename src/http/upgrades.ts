@@ -10,10 +10,12 @@ import { statusOf } from '../contract/index.ts';
 export interface LocalUpgrade {
   readonly principal: Principal;
   readonly request: IncomingMessage;
+  /** Aborts when the host begins to close: finish what is under way and end the connection; after the grace period it is destroyed. */
+  readonly closing: AbortSignal;
   /** Answers 101; the connection is the caller's from here on, bytes that came early included. */
-  accept(): Duplex;
+  readonly accept: () => Duplex;
   /** Answers with an error in JSON-RPC shape and ends the connection. */
-  refuse(facts: RefusalFacts): void;
+  readonly refuse: (facts: RefusalFacts) => void;
 }
 
 export type UpgradeHandler = (upgrade: LocalUpgrade) => void;
@@ -40,11 +42,13 @@ export class Upgrades {
   readonly #authenticator: Authenticator;
   readonly #connections: Connections;
   readonly #cap: number;
+  readonly #closing: AbortSignal;
 
-  constructor(options: { server: Server; authenticator: Authenticator; connections: Connections; cap: number }) {
+  constructor(options: { server: Server; authenticator: Authenticator; connections: Connections; cap: number; closing: AbortSignal }) {
     this.#authenticator = options.authenticator;
     this.#connections = options.connections;
     this.#cap = options.cap;
+    this.#closing = options.closing;
     options.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head));
   }
 
@@ -79,7 +83,8 @@ export class Upgrades {
     handler({
       principal: who.principal,
       request,
-      accept() {
+      closing: this.#closing,
+      accept: () => {
         socket.write(`HTTP/1.1 101 Switching Protocols\r\nupgrade: ${protocol}\r\nconnection: Upgrade\r\n\r\n`);
         if (head.length > 0) socket.unshift(head);
         return socket;

@@ -40,7 +40,14 @@ class Family<V> {
     const key = values.join('\u0000');
     const known = this.series.get(key);
     if (known !== undefined) return known.value;
-    if (this.series.size >= MAX_SERIES) return this.at(this.labelNames.map(() => OVERFLOW));
+    if (this.series.size < MAX_SERIES) return this.#add(key, values);
+    // The overflow series comes on top of the cap: it must be there when there is no room for it.
+    const other = this.labelNames.map(() => OVERFLOW);
+    const otherKey = other.join('\u0000');
+    return this.series.get(otherKey)?.value ?? this.#add(otherKey, other);
+  }
+
+  #add(key: string, values: readonly string[]): V {
     const value = this.#make();
     this.series.set(key, { labels: Object.fromEntries(this.labelNames.map((name, i) => [name, values[i] ?? ''])), value });
     return value;

@@ -65,6 +65,11 @@ export class Log {
     }
   }
 
+  /** Writes out what is buffered. */
+  flush(): void {
+    this.#flush();
+  }
+
   close(): void {
     clearInterval(this.#timer);
     this.#flush();

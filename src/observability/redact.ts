@@ -1,50 +1,132 @@
-const SECRET_KEY = /authorization|cookie|password|passwd|secret|token|api[-_]?key|credential|private[-_]?key/i;
+const SECRET_KEY = /authorization|cookie|passw(?:or)?d|passphrase|pwd|secret|token|api[-_]?key|credential|private[-_]?key/i;
 /** Shapes of credentials that may stand inside free text: our keys, bearer tokens, common vendors' keys, passwords in URLs. */
-const SECRET_TEXT =
-  /\bspk_[0-9a-z]{8,}|\b(?:Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}|\b(?:sk|pk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{12,}|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?|(?<=:\/\/[^\s:/@]{0,128}:)[^\s@/]+(?=@)/g;
+const SECRET_TEXT = new RegExp(
+  [
+    String.raw`\bspk_[0-9a-z]{8,}`,
+    String.raw`\b(?:[Bb]earer|BEARER|Basic)\s+[A-Za-z0-9._~+/=-]{8,}`,
+    // In lower case "basic" is also an English word: what follows must look encoded.
+    String.raw`\bbasic\s+(?=[A-Za-z0-9+/=]*[A-Z0-9=])[A-Za-z0-9+/=]{8,}`,
+    String.raw`\b(?:sk|pk|gh[opsur]|github_pat|xox[abp])[-_][A-Za-z0-9_-]{12,}`,
+    String.raw`\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`,
+    String.raw`\bAIza[0-9A-Za-z_-]{30,}`,
+    String.raw`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?`,
+    String.raw`(?<=:\/\/[^\s:/@]{0,128}:)[^\s@/]+(?=@)`,
+  ].join('|'),
+  'g',
+);
 const MASK = '[redacted]';
 const MAX_DEPTH = 6;
 const MAX_ITEMS = 50;
+const MAX_NODES = 1_000;
 const MAX_TEXT = 2000;
+/** Read behind the cut, so that a secret that crosses it is still recognized. */
+const MARGIN = 4096;
+
+/** Secrets as they stand in other texts: in a URL, in JSON. */
+const spellings = (secret: string): string[] => {
+  const forms = new Set([secret, JSON.stringify(secret).slice(1, -1)]);
+  if (secret.isWellFormed()) forms.add(encodeURIComponent(secret));
+  return [...forms];
+};
 
 /** Takes secrets out of whatever is about to be logged: by key, by shape, and by value for secrets known from configuration. */
 export class Redactor {
   readonly #known: readonly string[];
+  readonly #margin: number;
 
   /** `known` are secret values from configuration; shorter ones than 6 characters are ignored, they would mask ordinary text. */
   constructor(known: readonly string[] = []) {
-    this.#known = known.filter((secret) => secret.length >= 6);
+    const all = new Set(known.filter((secret) => secret.length >= 6).flatMap(spellings));
+    // The longest first: a secret may be part of another.
+    this.#known = [...all].sort((a, b) => b.length - a.length);
+    this.#margin = Math.max(MARGIN, this.#known[0]?.length ?? 0);
   }
 
   text(value: string): string {
-    let text = value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}...` : value;
+    if (value.length <= MAX_TEXT) return this.#masked(value);
+    const window = this.#masked(value.slice(0, MAX_TEXT + this.#margin));
+    const whole = value.length <= MAX_TEXT + this.#margin ? window.length : window.length - this.#margin;
+    return `${window.slice(0, Math.max(0, Math.min(MAX_TEXT, whole)))}...`;
+  }
+
+  /**
+   * A copy that is safe to log: bounded in depth, items, parts and length. Errors become their name, message and code; what cannot
+   * be read says so. Never throws.
+   */
+  value(input: unknown, depth = 0): unknown {
+    return this.#copy(input, depth, { left: MAX_NODES });
+  }
+
+  #masked(value: string): string {
+    let text = value;
     for (const secret of this.#known) if (text.includes(secret)) text = text.replaceAll(secret, MASK);
     return text.replace(SECRET_TEXT, MASK);
   }
 
-  /** A copy that is safe to log: bounded in depth, items and length. Errors become their name, message and code. */
-  value(input: unknown, depth = 0): unknown {
+  #copy(input: unknown, depth: number, budget: { left: number }): unknown {
     if (typeof input === 'string') return this.text(input);
     if (typeof input === 'bigint') return input.toString();
     if (typeof input === 'function' || typeof input === 'symbol') return undefined;
     if (typeof input !== 'object' || input === null) return input;
-    if (depth >= MAX_DEPTH) return '[deep]';
-    if (input instanceof Error) return this.#error(input, depth);
-    if (Array.isArray(input)) return input.slice(0, MAX_ITEMS).map((item) => this.value(item, depth + 1));
-    const entries = Object.entries(input).slice(0, MAX_ITEMS);
-    return Object.fromEntries(
-      entries.map(([key, item]) => [key, SECRET_KEY.test(key) && item !== undefined ? MASK : this.value(item, depth + 1)]),
+    if (depth >= MAX_DEPTH || --budget.left < 0) return '[deep]';
+    try {
+      return this.#object(input, (item) => this.#copy(item, depth + 1, budget));
+    } catch {
+      return '[unreadable]';
+    }
+  }
+
+  #object(input: object, copy: (item: unknown) => unknown): unknown {
+    if (input instanceof Error) return this.#error(input, copy);
+    if (Array.isArray(input)) return input.slice(0, MAX_ITEMS).map(copy);
+    if (input instanceof Date) return Number.isNaN(input.getTime()) ? null : input.toISOString();
+    if (ArrayBuffer.isView(input) || input instanceof ArrayBuffer) return `[${input.byteLength} bytes]`;
+    if (input instanceof Map) return this.#entries(first(input), copy);
+    if (input instanceof Set) return first(input).map(copy);
+    if (input instanceof URL) return this.text(input.href);
+    const keys = Object.keys(input).slice(0, MAX_ITEMS);
+    return this.#entries(
+      keys.map((key) => [key, read(input, key)] as const),
+      copy,
     );
   }
 
-  #error(error: Error, depth: number): unknown {
-    const { code, detail } = error as { code?: unknown; detail?: unknown };
+  #entries(entries: readonly (readonly [unknown, unknown])[], copy: (item: unknown) => unknown): unknown {
+    return Object.fromEntries(
+      entries.map(([name, item]) => {
+        const key = typeof name === 'string' ? name : typeof name;
+        return [this.text(key), SECRET_KEY.test(key) && item !== undefined ? MASK : copy(item)];
+      }),
+    );
+  }
+
+  #error(error: Error, copy: (item: unknown) => unknown): unknown {
+    const { code, detail, errors } = error as { code?: unknown; detail?: unknown; errors?: unknown };
     return {
-      name: error.name,
-      message: this.text(error.message),
-      ...(code === undefined ? {} : { code: this.value(code, depth + 1) }),
-      ...(detail === undefined ? {} : { detail: this.value(detail, depth + 1) }),
-      ...(error.cause === undefined ? {} : { cause: this.value(error.cause, depth + 1) }),
+      name: copy(error.name),
+      message: copy(error.message),
+      ...(code === undefined ? {} : { code: copy(code) }),
+      ...(detail === undefined ? {} : { detail: copy(detail) }),
+      ...(Array.isArray(errors) ? { errors: copy(errors) } : {}),
+      ...(error.cause === undefined ? {} : { cause: copy(error.cause) }),
     };
+  }
+}
+
+function first<T>(items: Iterable<T>): T[] {
+  const taken: T[] = [];
+  for (const item of items) {
+    if (taken.length >= MAX_ITEMS) break;
+    taken.push(item);
+  }
+  return taken;
+}
+
+/** A getter that throws spoils its own property only. */
+function read(input: object, key: string): unknown {
+  try {
+    return (input as Record<string, unknown>)[key];
+  } catch {
+    return '[unreadable]';
   }
 }

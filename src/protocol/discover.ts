@@ -1,7 +1,7 @@
 import { isModernCode, RPC } from './errors.ts';
 import type { ResponseMessage } from './envelope.ts';
 import { isObject, META, type Implementation, type JsonObject } from './meta.ts';
-import { isModernRevision, type ModernRevision } from './revisions.ts';
+import { isLegacyRevision, isModernRevision, type ModernRevision } from './revisions.ts';
 
 /** What a server says of itself, whichever way it was asked. */
 export interface ServerFacts {
@@ -34,6 +34,10 @@ export function serverFacts(result: JsonObject): ServerFacts {
   };
 }
 
+/** Modern in form, but of the revisions it names we share only legacy ones: it is spoken to in one of those. */
+const without = (supported: readonly unknown[]): EraVerdict =>
+  supported.some(isLegacyRevision) ? { era: 'legacy' } : { era: 'incompatible', supported };
+
 /** The verdict on an answer to `server/discover`. Anything that is not recognizably modern is legacy (PROTOCOL A9). */
 export function verdictOf(response: ResponseMessage): EraVerdict {
   const { result, error } = response;
@@ -41,7 +45,7 @@ export function verdictOf(response: ResponseMessage): EraVerdict {
     const supported = result.value.supportedVersions;
     if (!Array.isArray(supported)) return { era: 'legacy' };
     const revision = supported.find(isModernRevision);
-    return revision === undefined ? { era: 'incompatible', supported } : { era: 'modern', revision, facts: serverFacts(result.value) };
+    return revision === undefined ? without(supported) : { era: 'modern', revision, facts: serverFacts(result.value) };
   }
   if (error === undefined || !isModernCode(error.code)) return { era: 'legacy' };
   const supported =
@@ -49,5 +53,5 @@ export function verdictOf(response: ResponseMessage): EraVerdict {
       ? error.data.supported
       : [];
   const revision = supported.find(isModernRevision);
-  return revision === undefined ? { era: 'incompatible', supported } : { era: 'retry', revision };
+  return revision === undefined ? without(supported) : { era: 'retry', revision };
 }

@@ -3,6 +3,8 @@ import { RE2JS } from 're2js';
 /** What Ajv needs of a regular expression. */
 interface Matcher {
   test(text: string): boolean;
+  /** Ajv tells patterns apart by this text. */
+  toString(): string;
 }
 
 /**
@@ -11,7 +13,7 @@ interface Matcher {
  */
 export function linearPattern(pattern: string): Matcher {
   const compiled = RE2JS.compile(RE2JS.translateRegExp(pattern));
-  return { test: (text) => compiled.matcher(text).find() };
+  return { test: (text) => compiled.matcher(text).find(), toString: () => pattern };
 }
 
 /** The `code.regExp` option of Ajv. `code` is what standalone output would contain; we make none. */

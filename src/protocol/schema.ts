@@ -1,9 +1,10 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import addFormats from 'ajv-formats';
+import type { ErrorObject, ValidateFunction } from 'ajv';
 import { messageOf } from '../shared/index.ts';
+import { boundedAjv, MAX_STEPS, type BoundedAjv } from './bounded-ajv.ts';
 import { isObject, type JsonObject } from './meta.ts';
-import { linearRegExp } from './patterns.ts';
+import { resolvePointer, withoutOptionalNulls } from './optional-nulls.ts';
+
+export { withoutOptionalNulls } from './optional-nulls.ts';
 
 /** What is wrong with a value, in words for the one who sent it. */
 export interface Violation {
@@ -18,23 +19,20 @@ export type Validate = (value: unknown) => readonly Violation[] | undefined;
 /** A compiled schema, or why there is none: an unsupported dialect, an unresolvable reference, a bound exceeded. */
 export type Validator = { readonly ok: true; readonly validate: Validate } | { readonly ok: false; readonly reason: string };
 
+const MAX_VIOLATIONS = 20;
+
 /** Bounds on schemas that others wrote (S26 basic, "Composition-Keyword Resource Use"). */
 export const SCHEMA_BOUNDS = { bytes: 256 * 1024, depth: 64, nodes: 10_000 } as const;
 
-const DIALECTS: Readonly<Record<string, '2020' | '7'>> = {
-  'https://json-schema.org/draft/2020-12/schema': '2020',
-  'http://json-schema.org/draft-07/schema': '7',
-  'https://json-schema.org/draft-07/schema': '7',
-};
+const DIALECTS: ReadonlyMap<unknown, '2020' | '7'> = new Map([
+  ['https://json-schema.org/draft/2020-12/schema', '2020'],
+  ['http://json-schema.org/draft-07/schema', '7'],
+  ['https://json-schema.org/draft-07/schema', '7'],
+]);
 
-const OPTIONS = {
-  strict: false,
-  allErrors: false,
-  validateFormats: true,
-  logger: false,
-  addUsedSchema: false,
-  code: { regExp: linearRegExp },
-} as const;
+/** Ajv looks references up in plain objects: one to an inherited name would find something that is no schema and let all pass. */
+const isInherited = (root: JsonObject, ref: string): boolean =>
+  ref.split(/[#/]/).some((part) => part in Object.prototype) && resolvePointer(root, ref) === undefined;
 
 function outOfBounds(schema: JsonObject): string | undefined {
   let nodes = 0;
@@ -42,8 +40,9 @@ function outOfBounds(schema: JsonObject): string | undefined {
     if (typeof node !== 'object' || node === null) return undefined;
     if (depth > SCHEMA_BOUNDS.depth) return `the schema is nested deeper than ${SCHEMA_BOUNDS.depth} levels`;
     if (++nodes > SCHEMA_BOUNDS.nodes) return `the schema has more than ${SCHEMA_BOUNDS.nodes} parts`;
-    for (const child of Object.values(node)) {
-      const reason = walk(child, depth + 1);
+    for (const [key, child] of Object.entries(node)) {
+      const lost = key === '$ref' && typeof child === 'string' && isInherited(schema, child);
+      const reason = lost ? `can't resolve reference ${child}` : walk(child, depth + 1);
       if (reason !== undefined) return reason;
     }
     return undefined;
@@ -58,27 +57,30 @@ function outOfBounds(schema: JsonObject): string | undefined {
  * patterns in linear time, and an own Ajv instance, so that `$id`s of one server cannot reach another's.
  */
 export class SchemaCompiler {
-  #ajv2020: Ajv2020 | undefined;
-  #ajv7: Ajv | undefined;
+  readonly #ajvs = new Map<'2020' | '7', BoundedAjv>();
 
   compile(schema: JsonObject): Validator {
-    const dialect = schema.$schema === undefined ? '2020' : DIALECTS[dialectName(schema.$schema)];
+    const dialect = schema.$schema === undefined ? '2020' : DIALECTS.get(dialectName(schema.$schema));
     if (dialect === undefined)
       return { ok: false, reason: `the dialect ${JSON.stringify(schema.$schema)} is not supported (2020-12 and draft-07 are)` };
     const unbounded = outOfBounds(schema);
     if (unbounded !== undefined) return { ok: false, reason: unbounded };
     try {
-      const { $id: _id, ...anonymous } = schema;
-      const check = this.#ajv(dialect).compile(anonymous);
-      return { ok: true, validate: (value) => run(check, schema, value) };
+      // $async is Ajv's own and no keyword of JSON Schema: it would turn the check into a promise, which is always true.
+      const { $schema: _dialect, $async: _async, ...rest } = schema;
+      const ajv = this.#ajv(dialect);
+      ajv.stepsLeft = MAX_STEPS;
+      const check = ajv.compile(rest);
+      return { ok: true, validate: (value) => run(ajv, check, schema, value) };
     } catch (error) {
       return { ok: false, reason: messageOf(error) };
     }
   }
 
-  #ajv(dialect: '2020' | '7'): Ajv2020 | Ajv {
-    if (dialect === '2020') return (this.#ajv2020 ??= withFormats(new Ajv2020(OPTIONS)));
-    return (this.#ajv7 ??= withFormats(new Ajv(OPTIONS)));
+  #ajv(dialect: '2020' | '7'): BoundedAjv {
+    let ajv = this.#ajvs.get(dialect);
+    if (ajv === undefined) this.#ajvs.set(dialect, (ajv = boundedAjv(dialect)));
+    return ajv;
   }
 }
 
@@ -90,8 +92,10 @@ export type Prepared =
  * Throws if the schema cannot be compiled.
  */
 export function preparer(schema: JsonObject): (value: JsonObject) => Prepared {
-  const check = withFormats(new Ajv2020({ ...OPTIONS, useDefaults: true })).compile(schema);
+  const ajv = boundedAjv('2020', { useDefaults: true });
+  const check = ajv.compile(schema);
   return (value) => {
+    ajv.stepsLeft = MAX_STEPS;
     const copy = structuredClone(withoutOptionalNulls(value, schema)) as JsonObject;
     return check(copy) ? { ok: true, value: copy } : { ok: false, violations: (check.errors ?? []).map(violation) };
   };
@@ -99,40 +103,27 @@ export function preparer(schema: JsonObject): (value: JsonObject) => Prepared {
 
 const dialectName = (declared: unknown): string => (typeof declared === 'string' ? declared.replace(/#$/, '') : '');
 
-function withFormats<T extends Ajv>(ajv: T): T {
-  addFormats.default(ajv);
-  return ajv;
-}
+/** Fails closed: a value that cannot be checked within the budget or the stack does not fit. */
+const UNCHECKABLE: readonly Violation[] = [{ path: '', message: 'cannot be checked: its schema asks for too many steps on it' }];
 
-function run(check: ValidateFunction, schema: JsonObject, value: unknown): readonly Violation[] | undefined {
-  if (check(value)) return undefined;
-  const violations = (check.errors ?? []).map(violation);
-  const pruned = withoutOptionalNulls(value, schema);
-  return pruned === value || !check(pruned) ? violations : undefined;
-}
-
-/**
- * The value without the `null`s at properties that the schema does not require: hosts send them for "not given" (PROTOCOL A7).
- * The same object if there are none.
- */
-export function withoutOptionalNulls(value: unknown, schema: unknown): unknown {
-  if (!isObject(value) || !isObject(schema) || !isObject(schema.properties)) return value;
-  const required = Array.isArray(schema.required) ? (schema.required as unknown[]) : [];
-  let copy: Record<string, unknown> | undefined;
-  for (const [key, child] of Object.entries(value)) {
-    const childSchema = Object.hasOwn(schema.properties, key) ? schema.properties[key] : undefined;
-    if (child === null && childSchema !== undefined && !required.includes(key)) {
-      copy ??= { ...value };
-      delete copy[key];
-      continue;
-    }
-    const pruned = withoutOptionalNulls(child, childSchema);
-    if (pruned !== child) {
-      copy ??= { ...value };
-      copy[key] = pruned;
-    }
+function run(ajv: BoundedAjv, check: ValidateFunction, schema: JsonObject, value: unknown): readonly Violation[] | undefined {
+  try {
+    ajv.stepsLeft = MAX_STEPS;
+    if (check(value)) return undefined;
+    const violations = (check.errors ?? []).slice(0, MAX_VIOLATIONS).map(violation);
+    const pruned = withoutOptionalNulls(value, schema);
+    return pruned === value || !check(pruned) ? violations : undefined;
+  } catch {
+    return UNCHECKABLE;
   }
-  return copy ?? value;
+}
+
+const MAX_SHOWN = 400;
+
+/** A value of the schema in a message, cut where it is long: an enum may hold thousands. */
+function shown(value: unknown): string {
+  const json = JSON.stringify(value);
+  return json.length > MAX_SHOWN ? `${json.slice(0, MAX_SHOWN)}...` : json;
 }
 
 function violation(error: ErrorObject): Violation {
@@ -141,8 +132,8 @@ function violation(error: ErrorObject): Violation {
   if (error.keyword === 'additionalProperties')
     return { path: instancePath, message: `has no property "${String(extra.additionalProperty)}"` };
   if (error.keyword === 'required') return { path: instancePath, message: `needs the property "${String(extra.missingProperty)}"` };
-  if (error.keyword === 'enum') return { path: instancePath, message: `must be one of ${JSON.stringify(extra.allowedValues)}` };
-  if (error.keyword === 'const') return { path: instancePath, message: `must be ${JSON.stringify(extra.allowedValue)}` };
+  if (error.keyword === 'enum') return { path: instancePath, message: `must be one of ${shown(extra.allowedValues)}` };
+  if (error.keyword === 'const') return { path: instancePath, message: `must be ${shown(extra.allowedValue)}` };
   return { path: instancePath, message };
 }
 

@@ -1,4 +1,4 @@
-import { arrayItems, memberOf, objectSpan, spliceObject, type JsonText } from './json-text.ts';
+import { arrayItems, duplicateKey, memberOf, objectSpan, spliceObject, type JsonText } from './json-text.ts';
 import { withoutHeaderParams } from './header-params.ts';
 import { isObject, type JsonObject } from './meta.ts';
 
@@ -15,14 +15,41 @@ export interface ToolDefinition {
 export type ToolReading =
   { readonly ok: true; readonly tool: ToolDefinition } | { readonly ok: false; readonly name: string; readonly reason: string };
 
-function readTool(text: string, value: unknown): ToolReading {
-  const name = isObject(value) && typeof value.name === 'string' ? value.name : '';
-  const refuse = (reason: string): ToolReading => ({ ok: false, name: name || '(unnamed)', reason });
-  if (!isObject(value) || name === '') return refuse('it has no name');
-  if (!isObject(value.inputSchema)) return refuse('its inputSchema is not an object');
+/** Members that a tool may leave out, by the type they must have: clients drop a whole list over one that has another. */
+const OPTIONAL: Readonly<Record<string, 'string' | 'object' | 'array'>> = {
+  title: 'string',
+  description: 'string',
+  icons: 'array',
+  outputSchema: 'object',
+  annotations: 'object',
+  _meta: 'object',
+};
+const MAX_SHOWN = 200;
+
+const typeOf = (value: unknown): string => (Array.isArray(value) ? 'array' : typeof value);
+
+/** The definition without optional members that are `null`: some serializers write them for "none". */
+function withoutNulls(text: string, value: JsonObject): { text: string; value: JsonObject } {
+  const nulls = Object.keys(OPTIONAL).filter((key) => value[key] === null);
+  if (nulls.length === 0) return { text, value };
+  const left = Object.fromEntries(Object.entries(value).filter(([key]) => !nulls.includes(key)));
+  return { text: spliceObject(text, objectSpan(text), Object.fromEntries(nulls.map((key) => [key, null]))), value: left };
+}
+
+function readTool(source: string, raw: unknown): ToolReading {
+  const name = isObject(raw) && typeof raw.name === 'string' ? raw.name : '';
+  const refuse = (reason: string): ToolReading => ({ ok: false, name: name.slice(0, MAX_SHOWN) || '(unnamed)', reason });
+  if (!isObject(raw) || name === '') return refuse('it has no name');
+  const twice = duplicateKey(objectSpan(source));
+  if (twice !== undefined) return refuse(`it has the member "${twice.slice(0, MAX_SHOWN)}" twice`);
+  if (!isObject(raw.inputSchema)) return refuse('its inputSchema is not an object');
+  if (raw.inputSchema.type !== 'object') return refuse('its inputSchema is not of type "object"');
+  const { text, value } = withoutNulls(source, raw);
+  const wrong = Object.keys(OPTIONAL).find((key) => value[key] !== undefined && typeOf(value[key]) !== OPTIONAL[key]);
+  if (wrong !== undefined) return refuse(`its ${wrong} is not of type ${OPTIONAL[wrong]}`);
   const outputSchema = isObject(value.outputSchema) ? value.outputSchema : undefined;
   const annotations = isObject(value.annotations) ? value.annotations : {};
-  return { ok: true, tool: { name, text, value, inputSchema: value.inputSchema, outputSchema, annotations } };
+  return { ok: true, tool: { name, text, value, inputSchema: raw.inputSchema, outputSchema, annotations } };
 }
 
 /** The tools of a tools/list result, in its order; one that cannot be used comes with the reason. */

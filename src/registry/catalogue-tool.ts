@@ -64,7 +64,14 @@ export function catalogueTools(readings: readonly ToolReading[], options: Catalo
       result: tool.outputSchema && lazyCheck(compiler, tool.outputSchema),
     });
   }
-  return { tools: [...tools.values()], warnings };
+  return { tools: [...tools.values()], warnings: bounded(warnings) };
+}
+
+const MAX_WARNINGS = 100;
+
+function bounded(warnings: readonly string[]): readonly string[] {
+  if (warnings.length <= MAX_WARNINGS) return warnings;
+  return [...warnings.slice(0, MAX_WARNINGS), `${warnings.length - MAX_WARNINGS} more tools are left out`];
 }
 
 function tooMany(tool: ToolDefinition, tools: ReadonlyMap<string, CatalogueTool>, options: CatalogueOptions): string | undefined {

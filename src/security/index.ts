@@ -2,6 +2,7 @@ export { createAuditTrail, type AuditEntry, type AuditRow, type AuditTrail } fro
 export { createApiKeys, ensureFirstKeys, type ApiKeys, type ApiKeysOptions } from './keys/api-keys.ts';
 export type { FirstKeys, FirstKeysOptions } from './keys/first-keys.ts';
 export type { KeyActor, NewKey } from './keys/input.ts';
+export { readKeyFile, writeKeyFile } from './keys/key-file.ts';
 export { MAX_KEYS } from './keys/key-ring.ts';
 export type { ApiKeyView } from './keys/rows.ts';
 export { redactSecrets } from './keys/secret.ts';

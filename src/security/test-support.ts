@@ -6,7 +6,7 @@ import { sql, type Kysely } from 'kysely';
 import { vi } from 'vitest';
 import { Caps, type Clock } from '../shared/index.ts';
 import { openStorage, typedDb, type Storage } from '../storage/index.ts';
-import { createApiKeys, type ApiKeys } from './keys/api-keys.ts';
+import { createApiKeys, type ApiKeys, type ApiKeysOptions } from './keys/api-keys.ts';
 import type { KeyActor } from './keys/input.ts';
 import { securityMigrations } from './migrations.ts';
 import { LOCAL_OPERATOR } from './principal.ts';
@@ -35,7 +35,7 @@ const SERVER = process.env.STOCKPULSE_TEST_DATABASE_URL ?? 'postgres://postgres@
 export interface TestDatabase {
   readonly storage: Storage;
   readonly db: Kysely<SecurityTables>;
-  keys(clock: Clock, options?: { onFault?: (error: unknown) => void; reloadMs?: number; flushMs?: number }): Promise<ApiKeys>;
+  keys(clock: Clock, options?: Partial<ApiKeysOptions>): Promise<ApiKeys>;
   /** Back to the state after the migrations; the audit trail only grows. */
   clear(): Promise<void>;
   drop(): Promise<void>;

@@ -10,11 +10,14 @@ function isSimulated(data: unknown): boolean {
 
 const textContent = (text: string): string => `[{"type":"text","text":${JSON.stringify(text)}}]`;
 
-/** A route's answer as a tool result: text for models, `structuredContent` for programs. Undefined beyond `hardBytes` of JSON. */
-export function toolResult(data: Readonly<Record<string, unknown>>, hardBytes: number): JsonText | undefined {
+/**
+ * A route's answer as a tool result: text for models, `structuredContent` for programs. The text says that it is simulated where the
+ * whole server is, or this answer's source. Undefined beyond `hardBytes` of JSON.
+ */
+export function toolResult(data: Readonly<Record<string, unknown>>, hardBytes: number, simulated: boolean): JsonText | undefined {
   const json = JSON.stringify(data);
   if (Buffer.byteLength(json) > hardBytes) return undefined;
-  const text = isSimulated(data) ? `${SIMULATED} market data, not real prices.\n${json}` : json;
+  const text = simulated || isSimulated(data) ? `${SIMULATED} market data, not real prices.\n${json}` : json;
   return { text: `{"content":${textContent(text)},"structuredContent":${json}}`, value: { structuredContent: data } };
 }
 

@@ -28,7 +28,9 @@ function generateAll(routes: readonly RouteFact[]): ReadonlyMap<string, Generate
   const tools = new Map<string, GeneratedTool>();
   for (const route of routes) {
     const tool = generateTool(route);
-    if (tool !== undefined) tools.set(route.operationId, tool);
+    if (tool === undefined) continue;
+    if (tools.has(route.operationId)) throw new AppError('route_invalid', `Two routes have the operationId ${route.operationId}.`);
+    tools.set(route.operationId, tool);
   }
   return tools;
 }
@@ -68,13 +70,19 @@ export function createLocalServer(options: LocalServerOptions): Target {
     failure: { code: 'internal_error', message, executed: 'unknown', detail },
   });
 
+  const canceled = (executed: 'no' | 'unknown'): Outcome => ({
+    kind: 'failed',
+    failure: { code: 'canceled', message: 'The call was canceled by its client.', executed },
+  });
+
   async function run(tool: GeneratedTool, call: Call, signal: AbortSignal): Promise<Outcome> {
     const args = call.params?.value.arguments;
     const prepared = tool.prepare(isObject(args) ? args : {});
     if (!prepared.ok) return failed(`The arguments of ${tool.route.operationId} changed on their way.`, prepared.violations);
     const identity = { ok: true as const, id: call.caller.principal, scopes: call.caller.scopes };
     const data = await tool.route.handle(tool.input(prepared.value), { identity, signal });
-    const result = isObject(data) ? toolResult(data, tool.facts.caps.hardBytes) : undefined;
+    if (!isObject(data)) return failed(`${tool.route.operationId} failed. The log has the detail.`, 'The route did not answer with an object.');
+    const result = toolResult(data, tool.facts.caps.hardBytes, options.simulated);
     if (result !== undefined) return { kind: 'complete', result };
     const message = `The answer of ${tool.route.operationId} is larger than ${tool.facts.caps.hardBytes} bytes. Ask for less: fewer symbols or a smaller limit.`;
     return { kind: 'failed', failure: { code: 'result_too_large', message, executed: 'unknown' } };
@@ -86,9 +94,10 @@ export function createLocalServer(options: LocalServerOptions): Target {
     const began = performance.now();
     let outcome: Outcome;
     try {
-      outcome = await run(tool, call, signal);
+      outcome = signal.aborted ? canceled('no') : await run(tool, call, signal);
     } catch (error) {
-      if (isRouteError(error)) outcome = { kind: 'complete', result: toolError(error, options.simulated) };
+      if (signal.aborted) outcome = canceled('unknown');
+      else if (isRouteError(error)) outcome = { kind: 'complete', result: toolError(error, options.simulated) };
       else outcome = failed(`${tool.route.operationId} failed. The log has the detail.`, error);
     }
     const name = outcome.kind === 'failed' ? outcome.failure.code : 'ok';

@@ -17,6 +17,9 @@ const plain = (schema: object): JsonObject => JSON.parse(JSON.stringify(schema))
 function placesOf(route: RouteFact): ReadonlyMap<string, Place> {
   const places = new Map<string, Place>();
   for (const place of PLACES) {
+    const schema = route[place];
+    if (schema !== undefined && (schema as JsonObject).type !== 'object')
+      throw new AppError('route_invalid', `The ${place} of route ${route.operationId} must be an object schema with its properties.`);
     for (const name of Object.keys(objectSchema(route[place]).properties)) {
       if (places.has(name)) {
         throw new AppError(

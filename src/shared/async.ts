@@ -1,5 +1,8 @@
 import { AppError } from './errors.ts';
 
+/** The longest wait that a timer knows; a longer one would fire at once. */
+const LONGEST = 2 ** 31 - 1;
+
 /** Resolves after `ms`, or rejects with the signal's reason. The timer does not keep the process alive. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -14,7 +17,7 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     const timer = setTimeout(() => {
       signal?.removeEventListener('abort', onAbort);
       resolve();
-    }, ms);
+    }, Math.min(ms, LONGEST));
     timer.unref();
     signal?.addEventListener('abort', onAbort, { once: true });
   });
@@ -24,7 +27,7 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 export async function withDeadline<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const expired = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new AppError('deadline_exceeded', `${what} took longer than ${ms} ms.`)), ms);
+    timer = setTimeout(() => reject(new AppError('deadline_exceeded', `${what} took longer than ${ms} ms.`)), Math.min(ms, LONGEST));
   });
   try {
     return await Promise.race([promise, expired]);

@@ -78,11 +78,9 @@ export class Bounded<K, V> implements Gauge {
   get(key: K, now: number): V | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    if (entry.touched !== now) {
-      entry.touched = now;
-      this.#entries.delete(key);
-      this.#entries.set(key, entry);
-    }
+    entry.touched = now;
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
     return entry.value;
   }
 
@@ -159,7 +157,8 @@ export class BoundedCount implements Gauge {
     return true;
   }
 
+  /** Gives one place back; one given back twice must not make room for more than the cap. */
   leave(): void {
-    this.#size--;
+    if (this.#size > 0) this.#size--;
   }
 }

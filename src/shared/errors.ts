@@ -16,5 +16,10 @@ export class AppError extends Error {
 
 /** The message of anything that was thrown. For logs: it may hold private detail. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof Error) return error.message;
+  try {
+    return String(error);
+  } catch {
+    return 'something that has no text';
+  }
 }

@@ -7,6 +7,7 @@ let used = POOL_BYTES;
 
 /** `length` characters of Crockford base32 from the system's random source: 5 bits each. */
 export function randomText(length: number): string {
+  if (length > POOL_BYTES) throw new RangeError(`A random text has at most ${POOL_BYTES} characters.`);
   if (used + length > POOL_BYTES) {
     randomFillSync(pool);
     used = 0;
@@ -19,11 +20,22 @@ export function randomText(length: number): string {
 let lastTime = 0;
 let sequence = 0;
 
-/** A process-unique id that sorts by time: 10 characters of time and sequence, 10 random ones. */
+const PER_MS = 1024;
+
+/**
+ * A process-unique id: 11 characters of time (milliseconds since the epoch) and sequence, 9 random ones. Ids sort in the order in
+ * which they were made, also when more than 1024 fall into a millisecond or the clock goes back: then their time runs ahead of it.
+ */
 export function sortableId(prefix: string, now: number): string {
-  sequence = now === lastTime ? sequence + 1 : 0;
-  lastTime = now;
-  return `${prefix}${now.toString(32).padStart(9, '0')}${(sequence & 1023).toString(32).padStart(2, '0')}${randomText(9)}`;
+  const time = Math.floor(now);
+  if (time > lastTime) {
+    lastTime = time;
+    sequence = 0;
+  } else if (++sequence === PER_MS) {
+    lastTime++;
+    sequence = 0;
+  }
+  return `${prefix}${lastTime.toString(32).padStart(9, '0')}${sequence.toString(32).padStart(2, '0')}${randomText(9)}`;
 }
 
 /** A version 4 UUID, for identifiers that a specification wants to be visible ASCII and unguessable. */

@@ -44,6 +44,7 @@ async function openOnFolder(options: StorageOptions, limits: StorageLimits): Pro
     const backend = await openEmbedded({ dataDir, limits, signal, onFault });
     const storage = toStorage(backend, limits, release);
     await migrateOrClose(backend, storage, options, limits);
+    backend.limitStatements(limits.statementMs);
     return storage;
   } catch (error) {
     release();

@@ -1,4 +1,4 @@
-import { type BarSeries, INTRADAY_MINUTES, type Listing, sizeOf, type Timeframe } from '../simulator/index.ts';
+import { type BarSeries, INTRADAY_MINUTES, type Listing, sizeOf, slice, type Timeframe } from '../simulator/index.ts';
 import { blank, type Column } from './averages.ts';
 import type { Indicator } from './catalogue.ts';
 
@@ -15,29 +15,62 @@ export interface AnchorRequest {
  * for: it is computed from an anchor on a fixed grid of sessions, at least a full warm-up back.
  */
 export function anchoredColumns(indicators: readonly Indicator[], bars: BarSeries, request: AnchorRequest): Column[] {
-  const known = new Map<string, BarSeries>();
-  const feed = (from: number, to: number): BarSeries => {
-    const key = `${from}/${to}`;
-    const made =
-      known.get(key) ?? request.listing.series({ timeframe: request.timeframe, from, to, adjustment: 'split', now: request.now });
-    known.set(key, made);
-    return made;
-  };
-  return indicators.flatMap((indicator) => columnsOf(indicator, bars, request.timeframe, feed));
+  const plans = indicators.map((indicator) => ({ indicator, blocks: blocksOf(indicator, bars, request.timeframe) }));
+  const feed = feedFor(
+    plans.flatMap(({ blocks }) => blocks),
+    request,
+  );
+  return plans.flatMap(({ indicator, blocks }) => {
+    const result = indicator.columns.map(() => blank(sizeOf(bars)));
+    for (const { start, end, from, to } of blocks) {
+      const fed = feed(from, to);
+      const times = bars.time.subarray(start, end);
+      indicator.compute(fed).forEach((column, i) => result[i]?.set(align(column, fed, times), start));
+    }
+    return result;
+  });
 }
 
-function columnsOf(indicator: Indicator, bars: BarSeries, timeframe: Timeframe, feed: (from: number, to: number) => BarSeries): Column[] {
-  const result = indicator.columns.map(() => blank(sizeOf(bars)));
-  const { block, warmUp } = gridOf(indicator, timeframe);
+/** Bars that share an anchor, and the sessions to feed for them. */
+interface Block {
+  readonly start: number;
+  readonly end: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+function blocksOf(indicator: Indicator, bars: BarSeries, timeframe: Timeframe): Block[] {
+  const grid = gridOf(indicator, timeframe);
+  const blockAt = (at: number): number => Math.floor((bars.session[at] ?? 0) / grid.block);
+  const blocks: Block[] = [];
   for (let start = 0; start < sizeOf(bars);) {
-    const number = Math.floor((bars.session[start] ?? 0) / block);
     let end = start + 1;
-    while (end < sizeOf(bars) && Math.floor((bars.session[end] ?? 0) / block) === number) end++;
-    const fed = feed(Math.max(0, number * block - warmUp), bars.session[end - 1] ?? 0);
-    indicator.compute(fed).forEach((column, i) => result[i]?.set(align(column, fed, bars.time.subarray(start, end)), start));
+    while (end < sizeOf(bars) && blockAt(end) === blockAt(start)) end++;
+    blocks.push({ start, end, from: Math.max(0, blockAt(start) * grid.block - grid.warmUp), to: bars.session[end - 1] ?? 0 });
     start = end;
   }
-  return result;
+  return blocks;
+}
+
+/** All blocks overlap: their bars are made once, and each gets its part. */
+function feedFor(blocks: readonly Block[], { listing, timeframe, now }: AnchorRequest): (from: number, to: number) => BarSeries {
+  const from = Math.min(...blocks.map((block) => block.from));
+  const to = Math.max(...blocks.map((block) => block.to));
+  const all = listing.series({ timeframe, from, to, adjustment: 'split', now });
+  const firstOf = (session: number): number => lowerBound(all.session, session);
+  return (first, last) => slice(all, firstOf(first), firstOf(last + 1));
+}
+
+/** Where the first element that is not less than `wanted` lies in ascending numbers. */
+function lowerBound(values: Int32Array, wanted: number): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((values[middle] ?? 0) < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Sessions in one block of the grid, and sessions fed before it. Weeks and months are few enough to be computed from the beginning. */

@@ -37,6 +37,8 @@ const WINDOW = 10;
 /** Averages that never quite forget: what is left of their start is below e^-30, whether alpha is 2 / (period + 1) or 1 / period. */
 const EXPONENTIAL = 15;
 const WILDER = 30;
+/** Wilder's smoothing of what Wilder's smoothing gave fades as t e^-t. */
+const WILDER_TWICE = 36;
 
 const simple = (name: string, warmUp: number, compute: (bars: PricedVolume) => Column): Indicator => ({
   columns: [name],
@@ -96,7 +98,7 @@ const DEFINITIONS: Readonly<Record<IndicatorName, Definition>> = {
     params: { period: 14 },
     make: ({ period }) => ({
       columns: [`adx_${period}`, `adx_${period}_plus_di`, `adx_${period}_minus_di`],
-      warmUp: WILDER * 2 * period,
+      warmUp: WILDER_TWICE * period,
       compute: (bars) => {
         const all = adx(bars, period);
         return [all.adx, all.plus, all.minus];

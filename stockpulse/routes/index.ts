@@ -1,7 +1,7 @@
 import type { ApiRoute } from '../route.ts';
 import { historyRoute } from './history.ts';
 import { indicatorsRoute } from './indicators.ts';
-import { type Platform } from './platform.ts';
+import type { Platform } from './platform.ts';
 import { pricesRoute } from './prices.ts';
 import { screenerRoute } from './screener.ts';
 import { searchRoute } from './search.ts';

@@ -165,6 +165,7 @@ export class Listing {
 
   /** Weeks and months are always whole, whatever session the request starts or ends with. */
   #periods(request: SeriesRequest, last: number): BarSeries {
+    if (last < request.from) return emptySeries(0, false);
     let from = request.from;
     while (from > 0 && periodOf(request.timeframe, from - 1) === periodOf(request.timeframe, from)) from--;
     const opened = lastOpened(request.now);

@@ -97,7 +97,8 @@ interface Keys {
 }
 
 async function keysOf(dataDir: string): Promise<Keys> {
-  const agent = (await readFile(join(dataDir, 'agent.key'), 'utf8')).trim();
+  // A replica that joins a database with keys has neither file.
+  const agent = (await readFile(join(dataDir, 'agent.key'), 'utf8').catch(() => '')).trim();
   const first = await readFile(join(dataDir, 'first-keys.txt'), 'utf8').catch(() => '');
   return { agent, approver: /^approver key.*: (\S+)$/m.exec(first)?.[1] ?? '' };
 }

@@ -1,4 +1,4 @@
-import { ask, type Json, type Reply } from './wire.ts';
+import { ask, textAt, type Json, type Reply } from './wire.ts';
 
 export const MODERN = '2026-07-28';
 export const META_VERSION = 'io.modelcontextprotocol/protocolVersion';
@@ -57,7 +57,7 @@ export class McpWire {
     const reply = await this.post(JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params }));
     const id = reply.headers['mcp-session-id'];
     if (reply.status !== 200 || typeof id !== 'string') throw new Error(`initialize failed: ${reply.status} ${reply.text}`);
-    const session = new LegacySession(this, id, String(reply.json?.result?.protocolVersion));
+    const session = new LegacySession(this, id, textAt(reply.json?.result?.protocolVersion));
     await session.post(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }));
     return session;
   }
@@ -101,6 +101,12 @@ export class LegacySession {
 /** The error member of a JSON-RPC answer, or undefined. */
 export function errorOf(reply: Reply): { code: number; message: string; data?: Json } | undefined {
   return reply.json?.error as unknown as { code: number; message: string; data?: Json } | undefined;
+}
+
+/** Names in a tools/list answer. */
+export function toolNames(reply: Reply): string[] {
+  const tools = (reply.json?.result?.tools ?? []) as unknown as { name: string }[];
+  return tools.map(({ name }) => name);
 }
 
 /** The first text part of a tool result. */

@@ -11,13 +11,18 @@ export interface Reply {
 }
 
 /** Parsed JSON, for looking into. */
-export type Json = { readonly [key: string]: Json } & Partial<Record<'length', number>>;
+export interface Json {
+  readonly [key: string]: Json;
+}
 
 export interface Ask {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string | string[]>>;
   readonly body?: string | Buffer;
 }
+
+/** A member of parsed JSON as text; empty if it is none. */
+export const textAt = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 function parsed(text: string): Json | undefined {
   try {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { LoadedConfig } from '../../config/index.ts';
 import type { AppPort, Gateway } from '../app-port.ts';
-import { withHelp, type Cli } from '../cli.ts';
+import { withHelp, withJson, type Cli, type JsonOption } from '../cli.ts';
 import type { CliContext } from '../context.ts';
 import { CliError, codeOf, EXIT } from '../failure.ts';
 import { saveFirstKeys } from '../first-keys.ts';
@@ -41,14 +41,24 @@ async function begin(app: AppPort, loaded: LoadedConfig): Promise<Gateway> {
   }
 }
 
+/** The same for programs. Keys are never in it: the first start names the file that has them. */
+function readyReport(app: AppPort, loaded: LoadedConfig, gateway: Gateway): unknown {
+  const { url, socketPath, firstKeys } = gateway;
+  const { dataDir } = loaded.config;
+  const keysFile = firstKeys === undefined ? null : saveFirstKeys(dataDir, firstKeys);
+  return { ready: true, url, version: app.VERSION, pid: process.pid, dataDir, socketPath, keysFile };
+}
+
 /** Runs the gateway until a signal ends it. */
-export async function start(context: CliContext): Promise<number> {
+export async function start(context: CliContext, options: JsonOption): Promise<number> {
   const loaded = readSettingsAloud(context);
   const shutdown = new Shutdown({ signals: context.signals, exit: context.exit, note: (text) => note(context, text) });
   try {
     const app = await context.loadApp();
     const gateway = await begin(app, loaded);
-    if (!shutdown.signal.aborted) say(context, announcement(context, app, loaded, gateway));
+    if (shutdown.signal.aborted) note(context, 'Ended before it was ready.');
+    else if (options.json) say(context, JSON.stringify(readyReport(app, loaded, gateway)));
+    else say(context, announcement(context, app, loaded, gateway));
     await shutdown.requested;
     await gateway.close();
     return shutdown.failed ? EXIT.failed : EXIT.ok;
@@ -58,7 +68,7 @@ export async function start(context: CliContext): Promise<number> {
 }
 
 export function addStart(program: Command, cli: Cli): void {
-  const command = program.command('start').description('run the gateway here until Ctrl-C or SIGTERM');
+  const command = withJson(program.command('start').description('run the gateway here until Ctrl-C or SIGTERM'));
   withHelp(command, ['start', 'start   # PORT=8081 STOCKPULSE_DATA_DIR=./data in front of it change port and folder']);
-  command.action(cli.run(() => start(cli.context)));
+  command.action(cli.run((options: JsonOption) => start(cli.context, options)));
 }

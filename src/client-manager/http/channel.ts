@@ -11,6 +11,8 @@ const OURS =
 /** A server's socket that was idle this long is not used again: it may be closing already. */
 const KEEP_ALIVE_MS = 4_000;
 
+const NEVER_SENT: HttpReply = { status: 0, headers: {}, response: undefined, broken: { why: 'canceled' }, started: false };
+
 export interface ChannelOptions {
   readonly config: HttpConfig;
   readonly maxBytes: number;
@@ -46,6 +48,7 @@ export class HttpChannel implements ExchangeOwner {
 
   /** Sends one message. `id` is undefined for notifications and responses. Never rejects. */
   post(body: string, headers: readonly string[], id: number | undefined, expiresAt: number, exchange?: Exchange): Promise<HttpReply> {
+    if (exchange?.signal?.aborted === true) return Promise.resolve(NEVER_SENT);
     return new Promise((resolve) => {
       const handler = new HttpExchange(this, id, expiresAt, exchange, resolve);
       this.#pool.dispatch({ path: this.#path, method: 'POST', headers: [...this.#headers, ...headers], body }, handler);

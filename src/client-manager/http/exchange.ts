@@ -80,11 +80,6 @@ export class HttpExchange implements Dispatcher.DispatchHandler, Expiring {
     else this.#break({ why: 'deadline' });
   }
 
-  /** Ends the exchange for a reason of the connection's. */
-  close(error: Error): void {
-    this.#break({ why: 'error', error });
-  }
-
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // undici aborts before it writes the first byte, so a call that was given up in the queue provably never left.
     if (this.#resolve === undefined) {
@@ -99,7 +94,11 @@ export class HttpExchange implements Dispatcher.DispatchHandler, Expiring {
     this.#status = status;
     this.#headers = headers;
     const coding = headers['content-encoding'];
-    if (coding !== undefined && coding !== 'identity') {
+    if (this.#id === undefined) {
+      // Notifications get no response: the status says it all.
+      this.#settle(undefined, undefined);
+      this.#drain();
+    } else if (coding !== undefined && coding !== 'identity') {
       this.#break({ why: 'not_mcp', what: `answered with the content coding ${String(coding).slice(0, 40)}, which was not asked for` });
     } else if (Number(headers['content-length']) > this.#owner.maxBytes) {
       this.#break({ why: 'too_large' });
@@ -124,7 +123,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, Expiring {
     this.#controller = undefined;
     this.#owner.deadlines.delete(this);
     if (this.#resolve === undefined) return;
-    if (this.#sse !== undefined || this.#id === undefined) this.#settle(undefined, { why: 'no_response' });
+    if (this.#sse !== undefined) this.#settle(undefined, { why: 'no_response' });
     else this.#body();
   }
 
@@ -160,6 +159,11 @@ export class HttpExchange implements Dispatcher.DispatchHandler, Expiring {
     const ours = message.id === this.#id || (message.id === null && message.error !== undefined);
     if (!ours || this.#resolve === undefined) return;
     this.#settle(message, undefined);
+    this.#drain();
+  }
+
+  /** Lets the stream end by itself, for a while. */
+  #drain(): void {
     if (this.#controller === undefined) return;
     this.expiresAt = performance.now() + DRAIN_MS;
     this.#owner.deadlines.add(this);

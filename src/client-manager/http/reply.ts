@@ -12,6 +12,7 @@ const NETWORK: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'connecting took too long',
   ECONNRESET: 'the connection was closed',
   UND_ERR_SOCKET: 'the connection was closed',
+  UND_ERR_INVALID_ARG: 'its url or headers in the configuration are not valid HTTP',
 };
 
 /** What went wrong on the network, in public words: no address, no path. */

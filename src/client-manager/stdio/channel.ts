@@ -8,6 +8,7 @@ import {
   type RequestMessage,
   type ResponseMessage,
 } from '../../protocol/index.ts';
+import { messageOf } from '../../shared/index.ts';
 import type { Exchange, FailedReply, Reply } from '../connection.ts';
 import { Deadlines, type Expiring } from '../deadlines.ts';
 import type { Emit } from '../events.ts';
@@ -61,9 +62,10 @@ class Pending implements Expiring {
 
 /** The pipe may close a moment before the exit is known, which says more. */
 const EXIT_MS = 20;
+const LAST_WORDS_MS = 100;
 const GARBAGE_EVENT_MS = 1_000;
 /** A line that has not ended after this many times the frame limit never will. */
-const ENDLESS = 8;
+const ENDLESS = 64;
 
 /** JSON-RPC with one child over its stdin and stdout: newline framing, correlation by id, bounded in both directions. */
 export class StdioChannel implements LineSink {
@@ -93,17 +95,17 @@ export class StdioChannel implements LineSink {
       this.#lose = resolve;
     });
     const splitter = new LineSplitter(limits.frameBytes, this);
-    child.stdout.on('data', (chunk: Buffer) => splitter.feed(chunk));
+    child.stdout.on('data', (chunk: Buffer) => this.#feed(splitter, chunk));
     child.stdin.on('drain', () => {
       this.#blocked = false;
       this.#flush();
     });
     let exit = 'it closed its output';
-    child.stdout.once('close', () => setTimeout(() => this.#end(exit), EXIT_MS).unref());
+    child.stdout.once('close', () => setTimeout(() => this.#end(exit), EXIT_MS));
     void child.exited.then((reason) => {
       exit = reason;
       // Its last answers may still be in the pipe; `close` comes behind them, unless a grandchild holds the pipe open.
-      setTimeout(() => this.#end(reason), 100).unref();
+      setTimeout(() => this.#end(reason), LAST_WORDS_MS);
     });
   }
 
@@ -155,7 +157,6 @@ export class StdioChannel implements LineSink {
   }
 
   oversized(head: string, tail: string, bytes: number, done: boolean): void {
-    this.#options.child.noise.noise(done ? 0 : this.#options.limits.noiseBytes / 8);
     const id = idFromEnds(head, tail);
     const pending = id === undefined ? undefined : this.#pending.get(id);
     if (pending !== undefined) {
@@ -164,6 +165,19 @@ export class StdioChannel implements LineSink {
     } else if ((done && id === undefined) || bytes > ENDLESS * this.#options.limits.frameBytes) {
       this.#options.emit({ kind: 'frame_too_large', bytes });
       this.#end(`it sent a message larger than ${this.#options.limits.frameBytes} bytes`);
+    }
+  }
+
+  dropped(bytes: number): void {
+    this.#options.child.noise.noise(bytes);
+  }
+
+  /** Whatever a child writes, it can end its own connection at worst. */
+  #feed(splitter: LineSplitter, chunk: Buffer): void {
+    try {
+      if (this.#over === undefined) splitter.feed(chunk);
+    } catch (error) {
+      this.#end(`its output could not be read (${messageOf(error).slice(0, 100)})`);
     }
   }
 

@@ -45,6 +45,7 @@ export class Child {
   readonly #process: Process;
   readonly #options: ChildOptions;
   readonly #stderr: StderrTail;
+  readonly #stderrNoise: Pacer;
   readonly #reaped: Promise<void>;
   #wanted = false;
   #running = true;
@@ -57,10 +58,10 @@ export class Child {
     this.#options = options;
     this.#stderr = new StderrTail(options.limits.stderrLines, options.limits.stderrLineBytes);
     this.noise = new Pacer(process.stdout, options.limits.noiseBytes);
-    const stderrPacer = new Pacer(process.stderr, options.limits.noiseBytes);
+    this.#stderrNoise = new Pacer(process.stderr, options.limits.noiseBytes);
     process.stderr.on('data', (chunk: Buffer) => {
       this.#stderr.feed(chunk);
-      stderrPacer.noise(chunk.length);
+      this.#stderrNoise.noise(chunk.length);
     });
     // A pipe that breaks is no news beside the exit that broke it.
     for (const stream of [process.stdin, process.stdout, process.stderr]) stream.on('error', () => undefined);
@@ -148,6 +149,8 @@ export class Child {
     const ended = await endGroup(this.pid, limits.termMs);
     if (!ended) emit({ kind: 'group_survives', pid: this.pid });
     const { stdin, stderr } = this.#process;
+    this.noise.stop();
+    this.#stderrNoise.stop();
     stdin.destroy();
     stderr.destroy();
     // What the child said last may still be in the pipe.

@@ -21,6 +21,8 @@ import { Child, type ChildOptions } from './child.ts';
 export interface StdioConnectOptions extends ChildOptions {
   readonly failures: Failures;
   readonly gateway: Implementation;
+  /** The era of the connection before this one, if there was one. */
+  readonly expected?: Era | undefined;
 }
 
 interface Facts {
@@ -91,12 +93,32 @@ async function abandon({ child, channel }: Attempt, patienceMs?: number): Promis
  * Throws a ConnectError.
  */
 export async function connectStdio(options: StdioConnectOptions, signal: AbortSignal): Promise<Connection> {
-  if (options.config.era !== 'legacy') {
-    const modern = await tryModern(options, signal);
-    if (modern !== undefined) return modern;
+  const { era } = options.config;
+  if (era === 'legacy') return initialize(options, signal);
+  // A server that was legacy before most likely still is: it starts beside its probe, so that calls wait for one start, not two.
+  const early = era === 'auto' && options.expected === 'legacy' ? settle(initialize(options, signal)) : undefined;
+  const modern = await settle(tryModern(options, signal));
+  const legacy = await early;
+  if (modern.value === undefined && modern.error === undefined) {
+    if (legacy !== undefined) return valueOf(legacy);
     if (signal.aborted) throw new ConnectError('the attempt was canceled');
+    return initialize(options, signal);
   }
-  return await initialize(options, signal);
+  await legacy?.value?.close();
+  return valueOf(modern) as Connection;
+}
+
+type Settled<T> = { readonly value: T; readonly error: undefined } | { readonly value: undefined; readonly error: Error };
+
+const settle = <T>(promise: Promise<T>): Promise<Settled<T>> =>
+  promise.then(
+    (value) => ({ value, error: undefined }),
+    (error: unknown) => ({ value: undefined, error: error instanceof Error ? error : new ConnectError('it could not be started', error) }),
+  );
+
+function valueOf<T>(settled: Settled<T>): T {
+  if (settled.error !== undefined) throw settled.error;
+  return settled.value as T;
 }
 
 async function tryModern(options: StdioConnectOptions, signal: AbortSignal): Promise<Connection | undefined> {

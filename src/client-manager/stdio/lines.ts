@@ -4,8 +4,10 @@ const END_BYTES = 256;
 
 export interface LineSink {
   line(text: string, bytes: number): void;
-  /** A line was longer than allowed. `head` and `tail` are its ends; `done` is false while it goes on. */
+  /** A line is longer than allowed. `head` and `tail` are its ends, `bytes` its length so far; `done` is false while it goes on. */
   oversized(head: string, tail: string, bytes: number, done: boolean): void;
+  /** Bytes that were dropped. */
+  dropped(bytes: number): void;
 }
 
 /** Cuts a byte stream into lines. Memory is bounded by the longest line allowed: what is beyond is dropped as it comes. */
@@ -42,6 +44,7 @@ export class LineSplitter {
     } else {
       this.#tail = Buffer.concat([this.#tail, part.subarray(-END_BYTES)]).subarray(-END_BYTES);
     }
+    this.#sink.dropped(part.length);
     this.#sink.oversized(this.#head, '', this.#bytes, false);
   }
 

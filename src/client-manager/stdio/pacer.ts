@@ -23,6 +23,11 @@ export class Pacer {
     if (this.#seen > this.#bytesPerWindow) this.#stream.pause();
   }
 
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#next();
+  }
+
   #next(): void {
     this.#timer = undefined;
     this.#seen = 0;

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import {
   arrayItems,
@@ -28,6 +27,8 @@ export interface StdioFaceOptions {
   readonly principal: Principal;
   readonly input: Readable;
   readonly output: Writable;
+  /** Aborts when the gateway shuts down: no further message is read, answers still due are written. */
+  readonly closing: AbortSignal | undefined;
   readonly frameBytes: number;
   /** Calls in flight on one connection. */
   readonly maxInFlight: number;
@@ -51,24 +52,46 @@ class Connection {
   }
 
   async run(): Promise<void> {
-    const { input, output, drainMs } = this.#options;
+    const { output, drainMs } = this.#options;
     const lost = (): void => this.#abortAll();
     output.on('error', lost);
     output.on('close', lost);
     try {
-      for await (const chunk of input) {
-        for (const line of this.#lines.feed(chunk as Buffer)) this.#take(line);
-        if (output.writableNeedDrain) await Promise.race([once(output, 'drain'), once(output, 'close')]);
-      }
+      await this.#read();
       await this.#drained(drainMs);
-    } catch {
-      // The peer went away in mid-read: its calls end below.
     } finally {
       this.#abortAll();
       output.off('error', lost);
       output.off('close', lost);
       output.on('error', () => undefined);
     }
+  }
+
+  /** Reads until the input ends, breaks, or the gateway closes. A client that does not read its answers is not read from either. */
+  #read(): Promise<void> {
+    const { input, output, closing } = this.#options;
+    const resume = (): void => void input.resume();
+    return new Promise((resolve) => {
+      const data = (chunk: Buffer): void => {
+        for (const line of this.#lines.feed(chunk)) this.#take(line);
+        if (!output.writableNeedDrain || input.isPaused()) return;
+        input.pause();
+        output.once('drain', resume);
+      };
+      const done = (): void => {
+        input.off('data', data).pause();
+        output.off('drain', resume);
+        closing?.removeEventListener('abort', done);
+        for (const event of ['end', 'close', 'error']) input.off(event, done);
+        input.on('error', () => undefined);
+        resolve();
+      };
+      if (closing?.aborted === true || input.readableEnded || input.destroyed) return done();
+      for (const event of ['end', 'close', 'error']) input.once(event, done);
+      output.once('close', done);
+      closing?.addEventListener('abort', done, { once: true });
+      input.on('data', data);
+    });
   }
 
   #take(line: Line): void {

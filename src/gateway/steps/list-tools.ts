@@ -19,7 +19,7 @@ export const listTools: Step = async (frame, services): Promise<Outcome> => {
   for (const { name, state } of missing) frame.record.notValidated.push(`list: server ${name} is ${state.state} and has no catalogue yet`);
   return {
     kind: 'complete',
-    result: listResult(frame, page, more ? cursorAfter(frame.endpoint.path, last) : undefined, hintOf(view, missing)),
+    result: listResult(frame, page, more ? cursorAfter(frame.endpoint.path, last.name) : undefined, hintOf(view, missing)),
   };
 };
 
@@ -30,16 +30,11 @@ const badCursor = (why: string): Outcome => ({
 
 const isMissing = ({ state, eras }: ServerEntry): boolean => state.state !== 'ready' && eras.length === 0;
 
-const cursorAfter = (path: string, { name }: ExposedTool): string => Buffer.from(JSON.stringify([path, name])).toString('base64url');
+const cursorAfter = (path: string, name: string): string => Buffer.from(JSON.stringify([path, name])).toString('base64url');
 
 function positionAfter(cursor: string, path: string, tools: readonly ExposedTool[]): number | undefined {
-  try {
-    const [cursorPath, name] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as [unknown, unknown];
-    const at = cursorPath === path ? tools.findIndex((tool) => tool.name === name) : -1;
-    return at < 0 ? undefined : at + 1;
-  } catch {
-    return undefined;
-  }
+  const at = tools.findIndex(({ name }) => cursorAfter(path, name) === cursor);
+  return at < 0 ? undefined : at + 1;
 }
 
 /** Lists depend on the caller's scopes, hence private; a partial list is stale at once (PROTOCOL C7). */

@@ -126,6 +126,23 @@ for (const kind of ['pglite', 'postgres'] satisfies Kind[]) {
         expect(codeOf(use(third.secret))).toBe('ok');
       });
 
+      it('tells of a rotation while the old secret still counts, and survives a listener that fails', async () => {
+        const told: unknown[] = [];
+        const faults: unknown[] = [];
+        const listening: ApiKeys = await database.keys(clock, {
+          onFault: (error) => faults.push(error),
+          onRotated(principalId, secret) {
+            told.push([principalId, secret, codeOf(listening.authenticate(`Bearer ${first.secret}`))]);
+            throw new Error('disk full');
+          },
+        });
+        const first = await listening.create({ name: 'bot', scopes: ['market:read'] }, operator);
+        const next = await listening.rotate(first.key.id, { overlapSeconds: 0 }, operator);
+        expect(told).toEqual([[first.key.principal, next.secret, 'ok']]);
+        expect(faults).toHaveLength(1);
+        expect([codeOf(use(first.secret, listening)), codeOf(use(next.secret, listening))]).toEqual(['credential_expired', 'ok']);
+      });
+
       it('refuses to rotate a replaced, revoked or unknown key', async () => {
         const { key } = await keys.create({ name: 'bot', scopes: ['market:read'] }, operator);
         const next = await keys.rotate(key.id, {}, operator);

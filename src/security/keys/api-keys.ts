@@ -41,7 +41,7 @@ export interface ApiKeysOptions {
   readonly caps: Caps;
   /** Periodic work that failed; the keys in memory go on working meanwhile. */
   readonly onFault?: ((error: unknown) => void) | undefined;
-  /** A key got a new secret: `principalId` is the one that both secrets stand for. */
+  /** A key got a new secret: `principalId` is the one that both secrets stand for. The old secret is still accepted during the call. */
   readonly onRotated?: ((principalId: string, secret: string) => void) | undefined;
   readonly reloadMs?: number | undefined;
   readonly flushMs?: number | undefined;
@@ -76,7 +76,7 @@ class ApiKeyStore implements ApiKeys {
   }
 
   async list(): Promise<ApiKeyView[]> {
-    await this.flush();
+    await this.#guarded(() => this.flush());
     return (await listKeys(this.#options.db)).map((row) => this.#view(row));
   }
 
@@ -89,8 +89,8 @@ class ApiKeyStore implements ApiKeys {
     const { db, clock } = this.#options;
     const input = { id, overlapSeconds: options.overlapSeconds ?? DEFAULT_OVERLAP_SECONDS };
     const { row, secret, previous } = await rotateKey(db, input, actor, clock.now());
+    this.#tellRotated(principalIdOf(row), secret);
     await this.#changed([row, previous]);
-    this.#options.onRotated?.(principalIdOf(row), secret);
     return { key: this.#view(row), secret, previous: this.#view(previous) };
   }
 
@@ -142,7 +142,7 @@ class ApiKeyStore implements ApiKeys {
     for (const timer of this.#timers) clearInterval(timer);
     this.#timers.clear();
     await this.#guarded(() => this.flush());
-    await this.#running?.catch(() => undefined);
+    await Promise.allSettled([this.#running, this.#queued]);
   }
 
   async #load(): Promise<void> {
@@ -154,6 +154,15 @@ class ApiKeyStore implements ApiKeys {
   async #changed(rows: readonly KeyRow[]): Promise<void> {
     for (const row of rows) this.#ring.put(row);
     await this.#guarded(() => this.reload());
+  }
+
+  /** The rotation stands whatever its listener does: the new secret must reach the caller. */
+  #tellRotated(principalId: string, secret: string): void {
+    try {
+      this.#options.onRotated?.(principalId, secret);
+    } catch (error) {
+      this.#options.onFault?.(error);
+    }
   }
 
   #checkRoom(): void {

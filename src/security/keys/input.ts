@@ -1,9 +1,9 @@
+import { MAX_OVERLAP_SECONDS } from '../../contract/index.ts';
 import { AppError } from '../../shared/index.ts';
 import { MCP_SCOPES, SCOPES, type Principal, type Scope } from '../principal.ts';
 
 const DAY_MS = 86_400_000;
 const MAX_DAYS = 3650;
-const MAX_OVERLAP_SECONDS = 2_592_000;
 const NAME = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]{1,64}$/u;
 
 /** What a new key shall be. */

@@ -67,8 +67,8 @@ describe('the embedded database', () => {
   });
 
   it('frees the caller of a statement that takes too long, and serves the next when it is over', async () => {
-    const storage = await place.open({ limits: { statementMs: 50, queueMs: 60_000 } });
-    const long = sql`select count(*) from generate_series(1, 3000000)`.execute(storage.db);
+    const storage = await place.open({ limits: { statementMs: 500, waitMs: 200, queueMs: 60_000 } });
+    const long = sql`select count(*) from generate_series(1, 15000000)`.execute(storage.db);
     await expect(long).rejects.toMatchObject({ code: 'storage_timeout' });
     const { rows } = await sql<{ one: number }>`select 1 as one`.execute(storage.db);
     expect(rows).toEqual([{ one: 1 }]);

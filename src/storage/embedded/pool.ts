@@ -51,28 +51,35 @@ class TurnClient implements PostgresPoolClient {
       );
     }
     this.#turn.statementStarted(statement);
-    try {
-      return (await this.#session.run(statement, parameters)) as unknown as PostgresQueryResult<R>;
-    } finally {
-      this.#turn.statementEnded();
-    }
+    const result = await this.#session.run(statement, parameters, () => this.#turn.statementEnded());
+    return result as unknown as PostgresQueryResult<R>;
   }
 }
 
+/** The embedded database. It opens with the deadline of migrations for each statement, until that is lowered. */
+export interface EmbeddedBackend extends Backend {
+  limitStatements(ms: number): void;
+}
+
 /** Opens (or makes) the embedded database. The caller owns the data folder. */
-export async function openEmbedded(options: EmbeddedOptions): Promise<Backend> {
+export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedBackend> {
   const { dataDir, limits, onFault } = options;
   const { folder, fresh } = inspectFolder(dataDir);
   const engine = await startWithin({ folder, fresh }, limits.openMs, options.signal);
   try {
-    const session = new EmbeddedSession(engine, limits.statementMs);
+    const session = new EmbeddedSession(engine, limits.migrationMs);
     await withDeadline(session.connect(), limits.openMs, 'Connecting to the embedded database');
     const turns = new TurnQueue(limits, () => session.reset());
     engine.onFailure((error) => {
       turns.close(error);
       onFault(error);
     });
-    return { kind: 'pglite', pool: toPool(session, turns), close: (ms) => closeAll(engine, turns, ms) };
+    return {
+      kind: 'pglite',
+      pool: toPool(session, turns),
+      close: (ms) => closeAll(engine, turns, ms),
+      limitStatements: (ms) => session.limitStatements(ms),
+    };
   } catch (error) {
     await engine.close(limits.closeMs);
     throw error;

@@ -6,7 +6,7 @@ import type { Engine } from './engine.ts';
 /** The one connection to the embedded database. Statements run one after another, each with a deadline for its caller. */
 export class EmbeddedSession {
   readonly #client: pg.Client;
-  readonly #statementMs: number;
+  #statementMs: number;
   #tail: Promise<unknown> = Promise.resolve();
 
   constructor(engine: Engine, statementMs: number) {
@@ -23,14 +23,19 @@ export class EmbeddedSession {
     this.#client.on('error', () => undefined);
   }
 
+  /** The deadline of later statements. */
+  limitStatements(ms: number): void {
+    this.#statementMs = ms;
+  }
+
   async connect(): Promise<void> {
     await this.#client.connect();
   }
 
-  /** Rejects with PostgreSQL's error, or `storage_timeout`: the statement then still runs, and `settled` waits for it. */
-  run(text: string, values: readonly unknown[]): Promise<pg.QueryResult<pg.QueryResultRow>> {
+  /** Rejects with PostgreSQL's error, or `storage_timeout`: the statement then still runs. `ended` is called when it really is over. */
+  run(text: string, values: readonly unknown[], ended: () => void): Promise<pg.QueryResult<pg.QueryResultRow>> {
     const work = this.#tail.then(() => this.#client.query(text, [...values]));
-    this.#tail = work.catch(() => undefined);
+    this.#tail = work.then(ended, ended);
     return this.#limited(work);
   }
 
@@ -43,10 +48,11 @@ export class EmbeddedSession {
   }
 
   #limited<T>(work: Promise<T>): Promise<T> {
+    const ms = this.#statementMs;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        reject(storageError('storage_timeout', `A database statement took longer than ${this.#statementMs} ms. Ask for less at once.`));
-      }, this.#statementMs);
+        reject(storageError('storage_timeout', `A database statement took longer than ${ms} ms. Ask for less at once.`));
+      }, ms);
       work.then(resolve, reject).finally(() => clearTimeout(timer));
     });
   }

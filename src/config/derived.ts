@@ -1,0 +1,31 @@
+import type { Config } from './schema.ts';
+
+/** Values of the configuration that must never be logged. */
+export function secretsOf(config: Config): string[] {
+  const perServer = Object.values(config.mcpServers).flatMap((server) =>
+    Object.values(server.transport === 'http' ? server.headers : server.env),
+  );
+  const { bootstrapApiKey, masterKey } = config.security;
+  const own = [bootstrapApiKey, masterKey, config.metrics.token, config.database.url, config.redis.url];
+  return [...perServer, ...own.filter((value) => value !== undefined)];
+}
+
+/** A finding about the configuration that no other check sees. */
+export interface ConfigNote {
+  readonly name: string;
+  readonly status: 'ok' | 'warning';
+  readonly message: string;
+  readonly advice?: string;
+}
+
+/** What doctor says about settings that are accepted and have no effect. */
+export function configNotes(config: Config): ConfigNote[] {
+  const notes: ConfigNote[] = config.disabledServers.map((name) => ({
+    name: `server ${name}`,
+    status: 'ok',
+    message: 'disabled in the configuration',
+  }));
+  if (config.redis.url === undefined) return notes;
+  const advice = 'Run one replica; remove the setting to silence this.';
+  return [{ name: 'redis', status: 'warning', message: 'REDIS_URL is set, and not used yet.', advice }, ...notes];
+}

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import {
@@ -30,6 +31,8 @@ export class Entrance {
   readonly #hosts: Bounded<string, boolean>;
   readonly #origins: Bounded<string, boolean>;
   readonly #refuser: Refuser;
+  /** Asking a socket for its address costs more than all the other checks together, and it never changes. */
+  readonly #addresses = new WeakMap<Socket, string>();
 
   constructor(options: HttpHostOptions, refuser: Refuser) {
     this.#proxies = proxyList(options.trustedProxies);
@@ -44,7 +47,7 @@ export class Entrance {
   readonly check = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
     const { headers, socket } = request.raw;
     request.principal = ANONYMOUS;
-    request.clientAddress = clientAddress(socket.remoteAddress, headers['x-forwarded-for'] as string | undefined, this.#proxies);
+    request.clientAddress = this.#address(socket, headers['x-forwarded-for'] as string | undefined);
     if (!this.knowsHost(headers.host) && !mayOmitName(request.raw)) {
       this.#refuser.send(request, reply, foreignHost(headers.host));
       return;
@@ -55,6 +58,16 @@ export class Entrance {
     }
     done();
   };
+
+  #address(socket: Socket, forwardedFor: string | undefined): string {
+    if (forwardedFor !== undefined) return clientAddress(socket.remoteAddress, forwardedFor, this.#proxies);
+    let address = this.#addresses.get(socket);
+    if (address === undefined) {
+      address = clientAddress(socket.remoteAddress, undefined, this.#proxies);
+      this.#addresses.set(socket, address);
+    }
+    return address;
+  }
 
   knowsHost(host: string | undefined): boolean {
     const key = host ?? '';

@@ -13,11 +13,19 @@ const unsupported = (data: unknown) => answer('error', { code: -32022, message: 
 
 describe('verdictOf (S26 versioning, "Backward Compatibility"; PROTOCOL A9)', () => {
   it.each([
-    ['a discover result', answer('result', { supportedVersions: ['2025-11-25', '2026-07-28'], capabilities: { tools: {} } }), { era: 'modern', revision: '2026-07-28' }],
+    [
+      'a discover result',
+      answer('result', { supportedVersions: ['2025-11-25', '2026-07-28'], capabilities: { tools: {} } }),
+      { era: 'modern', revision: '2026-07-28' },
+    ],
     ['one without versions', answer('result', { capabilities: {} }), { era: 'legacy' }],
     ['one whose versions are no list', answer('result', { supportedVersions: '2026-07-28' }), { era: 'legacy' }],
     ['one of legacy revisions only', answer('result', { supportedVersions: ['2025-06-18'] }), { era: 'legacy' }],
-    ['one of revisions unknown to us', answer('result', { supportedVersions: ['2030-01-01', 7, null] }), { era: 'incompatible', supported: ['2030-01-01', 7, null] }],
+    [
+      'one of revisions unknown to us',
+      answer('result', { supportedVersions: ['2030-01-01', 7, null] }),
+      { era: 'incompatible', supported: ['2030-01-01', 7, null] },
+    ],
     ['one of no revisions', answer('result', { supportedVersions: [] }), { era: 'incompatible', supported: [] }],
     ['-32022 that lists ours', unsupported({ supported: ['2030-01-01', '2026-07-28'] }), { era: 'retry', revision: '2026-07-28' }],
     ['-32022 that lists legacy ones', unsupported({ supported: ['2030-01-01', '2025-11-25'] }), { era: 'legacy' }],
@@ -43,7 +51,12 @@ describe('serverFacts', () => {
     expect(serverFacts({ serverInfo: info, capabilities: { tools: {} }, instructions: 'do' })).toEqual(facts);
   });
 
-  it.each([[{}], [{ serverInfo: 'x', capabilities: [], instructions: 7 }], [{ serverInfo: { version: '1' }, _meta: 7 }], [{ serverInfo: null }]])('takes nothing from %j', (result) => {
+  it.each([
+    [{}],
+    [{ serverInfo: 'x', capabilities: [], instructions: 7 }],
+    [{ serverInfo: { version: '1' }, _meta: 7 }],
+    [{ serverInfo: null }],
+  ])('takes nothing from %j', (result) => {
     expect(serverFacts(result)).toEqual({ info: undefined, capabilities: {}, instructions: undefined });
   });
 

@@ -16,9 +16,14 @@ describe('decodeMessage: requests (S26 basic, "Requests")', () => {
     ['-0', -0],
     ['""', ''],
     ['"\\u0041"', 'A'],
-    ['12345678901234567890', 12345678901234567890],
+    ['12345678901234567890', Number('12345678901234567890')],
   ])('takes the id %s and keeps its bytes', (idText, id) => {
-    expect(decodeMessage(`{"jsonrpc":"2.0","method":"ping","id":${idText}}`)).toMatchObject({ kind: 'request', idText, id, method: 'ping' });
+    expect(decodeMessage(`{"jsonrpc":"2.0","method":"ping","id":${idText}}`)).toMatchObject({
+      kind: 'request',
+      idText,
+      id,
+      method: 'ping',
+    });
   });
 
   it.each(['1.5', 'null', 'true', '{}', '[]', '1e400'])('refuses the id %s', (idText) => {
@@ -26,7 +31,10 @@ describe('decodeMessage: requests (S26 basic, "Requests")', () => {
   });
 
   it('without id it is a notification', () => {
-    expect(decodeMessage('{"jsonrpc":"2.0","method":"notifications/x","params":{"a":1}}')).toMatchObject({ kind: 'notification', method: 'notifications/x' });
+    expect(decodeMessage('{"jsonrpc":"2.0","method":"notifications/x","params":{"a":1}}')).toMatchObject({
+      kind: 'notification',
+      method: 'notifications/x',
+    });
   });
 
   it('gives params and _meta with their spans', () => {
@@ -83,13 +91,18 @@ describe('decodeMessage: what is wrong', () => {
     ['params', '{"jsonrpc":"2.0","id":1,"method":"a","params":{"name":"x","name":"y"}}'],
     ['params._meta', '{"jsonrpc":"2.0","id":1,"method":"a","params":{"_meta":{"k":1,"k":2}}}'],
   ])('refuses a member that stands twice in %s: parsers disagree on which one counts', (_where, text) => {
-    expect(decodeMessage(text)).toMatchObject({ ...invalid(RPC.invalidRequest, '1'), error: { message: expect.stringContaining('twice') as string } });
+    expect(decodeMessage(text)).toMatchObject({
+      ...invalid(RPC.invalidRequest, '1'),
+      error: { message: expect.stringContaining('twice') as string },
+    });
   });
 
   it('finds a duplicate among very many members', () => {
     const members = Array.from({ length: 200_000 }, (_, i) => `"k${i}":0`);
     expect(decodeMessage(`{"jsonrpc":"2.0","id":1,"method":"a","params":{${members.join(',')}}}`)).toMatchObject({ kind: 'request' });
-    expect(decodeMessage(`{"jsonrpc":"2.0","id":1,"method":"a","params":{${members.join(',')},"k5":1}}`)).toMatchObject(invalid(RPC.invalidRequest, '1'));
+    expect(decodeMessage(`{"jsonrpc":"2.0","id":1,"method":"a","params":{${members.join(',')},"k5":1}}`)).toMatchObject(
+      invalid(RPC.invalidRequest, '1'),
+    );
   });
 
   it.each(['params', 'extra'])('takes exactly %i levels under a member, the message included', (member) => {
@@ -117,7 +130,12 @@ describe('decodeMessage: responses', () => {
     ['null', null],
   ])('gives an error with the id %s', (idText, id) => {
     const message = decodeMessage(`{"jsonrpc":"2.0","id":${idText},"error":{"code":-32601,"data":{"a":1}}}`);
-    expect(message).toMatchObject({ kind: 'response', id, result: undefined, error: { code: -32601, message: 'Unknown error', data: { a: 1 } } });
+    expect(message).toMatchObject({
+      kind: 'response',
+      id,
+      result: undefined,
+      error: { code: -32601, message: 'Unknown error', data: { a: 1 } },
+    });
   });
 });
 
@@ -132,8 +150,13 @@ describe('decodeMessage: properties', () => {
   });
 
   it('never throws for a valid message with some of its characters changed', () => {
-    const text = '{"jsonrpc":"2.0","id":12,"method":"tools/call","params":{"name":"a\\"b","arguments":{"x":[1,{"y":null}]},"_meta":{"k":"v"}}}';
-    const edit = fc.tuple(fc.nat(text.length), fc.nat(3), fc.constantFrom('', '"', '{', '}', '[', ']', ',', ':', '\\', '0', '\u0000', '\ud800'));
+    const text =
+      '{"jsonrpc":"2.0","id":12,"method":"tools/call","params":{"name":"a\\"b","arguments":{"x":[1,{"y":null}]},"_meta":{"k":"v"}}}';
+    const edit = fc.tuple(
+      fc.nat(text.length),
+      fc.nat(3),
+      fc.constantFrom('', '"', '{', '}', '[', ']', ',', ':', '\\', '0', '\u0000', '\ud800'),
+    );
     fc.assert(
       fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), (edits) => {
         const changed = edits.reduce((whole, [at, length, put]) => whole.slice(0, at) + put + whole.slice(at + length), text);
@@ -164,6 +187,10 @@ describe('texts of messages', () => {
     expect(decodeMessage(notificationText('n'))).toMatchObject({ kind: 'notification', method: 'n', params: undefined });
     expect(decodeMessage(notificationText('n', '{}'))).toMatchObject({ kind: 'notification', params: { value: {} } });
     expect(resultText('"\\u0041"', '{}')).toBe('{"jsonrpc":"2.0","id":"\\u0041","result":{}}');
-    expect(decodeMessage(errorText('null', rpcError(RPC.busy, 'later')))).toMatchObject({ kind: 'response', id: null, error: { code: RPC.busy } });
+    expect(decodeMessage(errorText('null', rpcError(RPC.busy, 'later')))).toMatchObject({
+      kind: 'response',
+      id: null,
+      error: { code: RPC.busy },
+    });
   });
 });

@@ -1,6 +1,7 @@
 import { AppError } from '../shared/index.ts';
 import { RPC, rpcError, type RpcError } from './errors.ts';
 import { arrayItems, duplicateKey, memberOf, objectSpan, type ObjectSpan } from './json-text.ts';
+import { surely, unsureKey } from './json-sure.ts';
 import { isObject, type JsonObject } from './meta.ts';
 
 /** The `params` of a message: the parsed value for looking, text and spans for forwarding. */
@@ -81,8 +82,12 @@ function decodeParams(text: string, envelope: ObjectSpan, value: unknown): Param
   return member && paramsOf(text, member.start, value);
 }
 
-function decodeObject(text: string, value: JsonObject): Message {
+/** Results are not read a second time: nothing is decided by them that their sender could not decide otherwise. */
+const isResponse = (value: JsonObject): boolean => value.result !== undefined || value.error !== undefined;
+
+function decodeObject(text: string, parsed: JsonObject): Message {
   const envelope = objectSpan(text, 0, MAX_DEPTH - 1);
+  const value = isResponse(parsed) ? parsed : surely(text, parsed);
   const idMember = memberOf(envelope, 'id');
   const idText = idMember && isId(value.id) ? text.slice(idMember.start, idMember.end) : undefined;
   if (value.jsonrpc !== '2.0') return malformed('the member "jsonrpc" must be "2.0".', idText);
@@ -92,6 +97,8 @@ function decodeObject(text: string, value: JsonObject): Message {
   if (typeof value.method !== 'string' || value.method === '') return malformed('"method" must be a non-empty string.', idText);
   const params = decodeParams(text, envelope, value.params);
   if (typeof params === 'string') return malformed(params, idText);
+  const unsure = unsureKey(text, value);
+  if (unsure !== undefined) return malformed(`a member "${unsure.slice(0, 100)}" stands twice.`, idText);
   if (idMember === undefined) return { kind: 'notification', method: value.method, params };
   if (idText === undefined) return malformed('"id" must be a string or an integer.');
   return { kind: 'request', idText, id: value.id as string | number, method: value.method, params };

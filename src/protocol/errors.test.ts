@@ -23,7 +23,8 @@ describe('RPC (S26 basic, "Error Codes")', () => {
   });
 
   it('our own lie outside the reserved range', () => {
-    for (const code of [RPC.forbidden, RPC.busy, RPC.upstreamFailed, RPC.resultTooLarge, RPC.deadline]) expect(code > -32000 || code < -32768).toBe(true);
+    for (const code of [RPC.forbidden, RPC.busy, RPC.upstreamFailed, RPC.resultTooLarge, RPC.deadline])
+      expect(code > -32000 || code < -32768).toBe(true);
   });
 });
 
@@ -80,11 +81,22 @@ describe('errorForLegacy (PROTOCOL C2)', () => {
 
 describe('helpers', () => {
   it('isModernCode', () => {
-    expect([-32020, -32021, -32022, -32019, -32023, '-32020', undefined].map(isModernCode)).toEqual([true, true, true, false, false, false, false]);
+    expect([-32020, -32021, -32022, -32019, -32023, '-32020', undefined].map(isModernCode)).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
   });
 
   it('unsupportedVersion lists what is supported and what was asked for', () => {
-    expect(unsupportedVersion('1900-01-01', ['a', 'b'])).toMatchObject({ code: -32022, data: { supported: ['a', 'b'], requested: '1900-01-01' } });
+    expect(unsupportedVersion('1900-01-01', ['a', 'b'])).toMatchObject({
+      code: -32022,
+      data: { supported: ['a', 'b'], requested: '1900-01-01' },
+    });
     expect(unsupportedVersion(7, ['a']).data).toEqual({ supported: ['a'], requested: 7 });
   });
 

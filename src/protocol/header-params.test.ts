@@ -18,9 +18,12 @@ describe('headerParamsOf (S26 Streamable HTTP, "Schema Extension")', () => {
     });
   });
 
-  it.each([['', 'empty'], ['a b'], ['a:b'], ['a\r\nX: y'], ['é'], ['a/b'], ['a\u0000'], [7], [null], [{}], [['A']]])('refuses the name %j: not a token', (name) => {
-    expect(of({ a: H(name) })).toMatchObject(refused('token'));
-  });
+  it.each<unknown>([[''], ['a b'], ['a:b'], ['a\r\nX: y'], ['é'], ['a/b'], ['a\u0000'], [7], [null], [{}], ['x,y']])(
+    'refuses the name %j: not a token',
+    (name) => {
+      expect(of({ a: H(name) })).toMatchObject(refused('token'));
+    },
+  );
 
   it('takes every character of a token', () => {
     expect(of({ a: H("!#$%&'*+-.^_`|~09azAZ") })).toMatchObject({ ok: true });
@@ -47,7 +50,7 @@ describe('headerParamsOf (S26 Streamable HTTP, "Schema Extension")', () => {
     ['properties of an anyOf', { anyOf: [{ properties: { a: H('A') } }] }],
     ['allOf', { allOf: [{ properties: { a: H('A') } }] }],
     ['not', { not: { properties: { a: H('A') } } }],
-    ['then', { then: { properties: { a: H('A') } } }],
+    ['else', { else: { properties: { a: H('A') } } }],
     ['$defs', { $defs: { a: H('A') } }],
     ['properties of $defs', { $defs: { a: { properties: { b: H('A') } } } }],
     ['definitions', { definitions: { a: H('A') } }],
@@ -62,7 +65,9 @@ describe('headerParamsOf (S26 Streamable HTTP, "Schema Extension")', () => {
   });
 
   it('properties may have the names of keywords', () => {
-    expect(of({ properties: H('A'), 'x-mcp-header': { type: 'string' }, items: H('B'), default: H('C'), $ref: { type: 'string' } })).toEqual({
+    expect(
+      of({ properties: H('A'), 'x-mcp-header': { type: 'string' }, items: H('B'), default: H('C'), $ref: { type: 'string' } }),
+    ).toEqual({
       ok: true,
       params: [
         { header: 'A', path: ['properties'], type: 'string' },
@@ -70,12 +75,17 @@ describe('headerParamsOf (S26 Streamable HTTP, "Schema Extension")', () => {
         { header: 'C', path: ['default'], type: 'string' },
       ],
     });
-    const odd = JSON.parse('{"properties":{"__proto__":{"type":"string","x-mcp-header":"P"},"constructor":{"type":"string"}}}') as JsonObject;
+    const odd = JSON.parse(
+      '{"properties":{"__proto__":{"type":"string","x-mcp-header":"P"},"constructor":{"type":"string"}}}',
+    ) as JsonObject;
     expect(headerParamsOf(odd)).toEqual({ ok: true, params: [{ header: 'P', path: ['__proto__'], type: 'string' }] });
   });
 
   it('definitions may have the names of keywords', () => {
-    expect(headerParamsOf({ $defs: { 'x-mcp-header': { type: 'string' }, properties: { type: 'string' } } })).toEqual({ ok: true, params: [] });
+    expect(headerParamsOf({ $defs: { 'x-mcp-header': { type: 'string' }, properties: { type: 'string' } } })).toEqual({
+      ok: true,
+      params: [],
+    });
   });
 
   it('data in the schema is no annotation', () => {

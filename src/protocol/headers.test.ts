@@ -25,11 +25,18 @@ describe('header values (S26 Streamable HTTP, "Value Encoding")', () => {
 
   it('any text survives the round trip as a legal header value', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string(), fc.string().map((text) => `=?base64?${text}?=`)), (value) => {
-        const header = encodeHeaderValue(value);
-        expect(header).toMatch(/^[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?$/);
-        expect(decodeHeaderValue(header)).toBe(value);
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: 'binary' }),
+          fc.string(),
+          fc.string().map((text) => `=?base64?${text}?=`),
+        ),
+        (value) => {
+          const header = encodeHeaderValue(value);
+          expect(header).toMatch(/^[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?$/);
+          expect(decodeHeaderValue(header)).toBe(value);
+        },
+      ),
       runs(1000),
     );
   });
@@ -58,8 +65,11 @@ describe('header values (S26 Streamable HTTP, "Value Encoding")', () => {
 });
 
 describe('checkMirrors (S26 Streamable HTTP, "Server Validation")', () => {
-  const check = (headers: Record<string, string | readonly string[] | undefined>, method = 'tools/call', params: Record<string, unknown> = { name: 'x' }) =>
-    checkMirrors(headers, method, params);
+  const check = (
+    headers: Record<string, string | readonly string[] | undefined>,
+    method = 'tools/call',
+    params: Record<string, unknown> = { name: 'x' },
+  ) => checkMirrors(headers, method, params);
 
   it.each([
     ['an equal name', { 'mcp-method': 'tools/call', 'mcp-name': 'x' }],
@@ -99,7 +109,8 @@ describe('checkMirrors (S26 Streamable HTTP, "Server Validation")', () => {
   });
 
   it('other methods, even with inherited names, need no name', () => {
-    for (const method of ['tools/list', 'toString', '__proto__']) expect(check({ 'mcp-method': method, 'mcp-name': 'x' }, method, {})).toBeUndefined();
+    for (const method of ['tools/list', 'toString', '__proto__'])
+      expect(check({ 'mcp-method': method, 'mcp-name': 'x' }, method, {})).toBeUndefined();
   });
 
   it('leaves a name that is no string to the check of the params', () => {
@@ -112,8 +123,10 @@ describe('checkParamHeaders (S26 Streamable HTTP, "Server Behavior for Custom He
   const REGION: HeaderParam = { header: 'Region', path: ['region'], type: 'string' };
   const COUNT: HeaderParam = { header: 'Count', path: ['deep', 'count'], type: 'integer' };
   const DRY: HeaderParam = { header: 'Dry', path: ['dry'], type: 'boolean' };
-  const region = (header: string | undefined, value: unknown) => checkParamHeaders({ 'mcp-param-region': header }, [REGION], { region: value });
-  const count = (header: string | undefined, value: unknown) => checkParamHeaders({ 'mcp-param-count': header }, [COUNT], { deep: { count: value } });
+  const region = (header: string | undefined, value: unknown) =>
+    checkParamHeaders({ 'mcp-param-region': header }, [REGION], { region: value });
+  const count = (header: string | undefined, value: unknown) =>
+    checkParamHeaders({ 'mcp-param-count': header }, [COUNT], { deep: { count: value } });
   const dry = (header: string, value: unknown) => checkParamHeaders({ 'mcp-param-dry': header }, [DRY], { dry: value });
 
   it('an argument needs its header, and null or absent arguments none', () => {
@@ -140,9 +153,12 @@ describe('checkParamHeaders (S26 Streamable HTTP, "Server Behavior for Custom He
     expect(count(header, 42)).toBeUndefined();
   });
 
-  it.each(['43', '42.5', '42.0000000000000000001', '0x2A', '0b101010', '4.2e1', '+42', '42,0', '', 'NaN', '4 2'])('%j is not 42', (header) => {
-    expect(count(header, 42)).toMatchObject(mismatch('does not match'));
-  });
+  it.each(['43', '42.5', '42.0000000000000000001', '0x2A', '0b101010', '4.2e1', '+42', '42,0', '', 'NaN', '4 2'])(
+    '%j is not 42',
+    (header) => {
+      expect(count(header, 42)).toMatchObject(mismatch('does not match'));
+    },
+  );
 
   it('zero and negative integers', () => {
     expect(count('0', -0)).toBeUndefined();
@@ -206,7 +222,10 @@ describe('mirrorHeaders (PROTOCOL C3)', () => {
   });
 
   it('passes our own check of any arguments', () => {
-    const args = fc.record({ region: fc.string({ unit: 'binary' }), n: fc.maxSafeInteger(), o: fc.record({ dry: fc.boolean() }) }, { requiredKeys: [] });
+    const args = fc.record(
+      { region: fc.string({ unit: 'binary' }), n: fc.maxSafeInteger(), o: fc.record({ dry: fc.boolean() }) },
+      { requiredKeys: [] },
+    );
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 1 }), args, (name, value) => {
         const params = { name, arguments: value };

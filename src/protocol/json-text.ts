@@ -1,4 +1,4 @@
-import { AppError } from '../shared/index.ts';
+import { CLOSE_BRACKET, COMMA, keyText, QUOTE, skipSpace, skipString, skipValue } from './json-scan.ts';
 
 /** One member of a JSON object inside a text: `start`..`end` is its value, `keyStart` the opening quote of its key. */
 export interface Member {
@@ -19,66 +19,6 @@ export interface ObjectSpan {
 export interface JsonText {
   readonly text: string;
   readonly value: Readonly<Record<string, unknown>>;
-}
-
-const QUOTE = 34;
-const COMMA = 44;
-const OPEN_BRACKET = 91;
-const BACKSLASH = 92;
-const CLOSE_BRACKET = 93;
-const OPEN_BRACE = 123;
-const CLOSE_BRACE = 125;
-const SPACE = 32;
-
-function skipSpace(text: string, at: number): number {
-  let i = at;
-  while (text.charCodeAt(i) <= SPACE) i++;
-  return i;
-}
-
-/** Index behind the closing quote of the string that opens at `at`. */
-function skipString(text: string, at: number): number {
-  let i = at;
-  for (;;) {
-    i = text.indexOf('"', i + 1);
-    if (i < 0) throw new AppError('json_unbalanced', 'The JSON text ends inside a string.');
-    let slashes = 0;
-    while (text.charCodeAt(i - 1 - slashes) === BACKSLASH) slashes++;
-    if ((slashes & 1) === 0) return i + 1;
-  }
-}
-
-/** Index behind the container that opens at `at`; throws `json_too_deep` when it nests deeper than `levels`. */
-function skipContainer(text: string, at: number, levels: number): number {
-  let depth = 0;
-  for (let i = at; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c === QUOTE) {
-      i = skipString(text, i) - 1;
-    } else if (c === OPEN_BRACE || c === OPEN_BRACKET) {
-      if (++depth > levels) throw new AppError('json_too_deep', 'The JSON text is nested too deeply.');
-    } else if (c === CLOSE_BRACE || c === CLOSE_BRACKET) {
-      if (--depth === 0) return i + 1;
-    }
-  }
-  throw new AppError('json_unbalanced', 'The JSON text ends inside an object or array.');
-}
-
-function skipValue(text: string, at: number, levels: number): number {
-  const c = text.charCodeAt(at);
-  if (c === QUOTE) return skipString(text, at);
-  if (c === OPEN_BRACE || c === OPEN_BRACKET) return skipContainer(text, at, levels);
-  let i = at + 1;
-  for (; i < text.length; i++) {
-    const d = text.charCodeAt(i);
-    if (d === COMMA || d === CLOSE_BRACE || d === CLOSE_BRACKET || d <= SPACE) break;
-  }
-  return i;
-}
-
-function keyText(text: string, start: number, end: number): string {
-  const raw = text.slice(start + 1, end - 1);
-  return raw.includes('\\') ? (JSON.parse(text.slice(start, end)) as string) : raw;
 }
 
 /**

@@ -55,8 +55,18 @@ describe('checkModern: each check', () => {
     ['a clientInfo that is none', { meta: { [META.clientInfo]: 'me' } }, 400, RPC.invalidParams],
     ['no version header', { headers: { 'mcp-protocol-version': undefined } }, 400, RPC.headerMismatch],
     ['another version header', { headers: { 'mcp-protocol-version': '2025-11-25' } }, 400, RPC.headerMismatch],
-    ['an unknown version', { meta: { [META.protocolVersion]: '2031-01-01' }, headers: { 'mcp-protocol-version': '2031-01-01' } }, 400, RPC.unsupportedProtocolVersion],
-    ['a legacy version', { meta: { [META.protocolVersion]: '2025-11-25' }, headers: { 'mcp-protocol-version': '2025-11-25' } }, 400, RPC.unsupportedProtocolVersion],
+    [
+      'an unknown version',
+      { meta: { [META.protocolVersion]: '2031-01-01' }, headers: { 'mcp-protocol-version': '2031-01-01' } },
+      400,
+      RPC.unsupportedProtocolVersion,
+    ],
+    [
+      'a legacy version',
+      { meta: { [META.protocolVersion]: '2025-11-25' }, headers: { 'mcp-protocol-version': '2025-11-25' } },
+      400,
+      RPC.unsupportedProtocolVersion,
+    ],
     ['an unknown method', { method: 'initialize', headers: { 'mcp-method': 'initialize' } }, 404, RPC.methodNotFound],
     ['an inherited name as method', { method: 'constructor' }, 404, RPC.methodNotFound],
     ['another Mcp-Method', { headers: { 'mcp-method': 'tools/list' } }, 400, RPC.headerMismatch],
@@ -67,11 +77,15 @@ describe('checkModern: each check', () => {
 
   it('lists the versions it supports', () => {
     const message = request('tools/call', { _meta: { ...META_OK, [META.protocolVersion]: '1900-01-01' } });
-    expect(checkModern(message, METHODS, undefined)).toMatchObject({ ok: false, error: { data: { supported: ['2026-07-28'], requested: '1900-01-01' } } });
+    expect(checkModern(message, METHODS, undefined)).toMatchObject({
+      ok: false,
+      error: { data: { supported: ['2026-07-28'], requested: '1900-01-01' } },
+    });
   });
 
   it('without headers, as on stdio, only the body counts', () => {
-    const body = (change: JsonObject, method = 'tools/call') => checkModern(request(method, { name: 'x', _meta: { ...META_OK, ...change } }), METHODS, undefined);
+    const body = (change: JsonObject, method = 'tools/call') =>
+      checkModern(request(method, { name: 'x', _meta: { ...META_OK, ...change } }), METHODS, undefined);
     expect(body({})).toMatchObject({ ok: true });
     expect(body({}, 'nope')).toMatchObject({ status: 404 });
   });
@@ -79,7 +93,11 @@ describe('checkModern: each check', () => {
 
 describe('checkModern: the order (PROTOCOL C1)', () => {
   it('the first wrong thing is the one that is said', () => {
-    const everything: Change = { method: 'nope', meta: { [META.protocolVersion]: '2031-01-01', [META.clientCapabilities]: undefined }, headers: { 'mcp-protocol-version': 'x', 'mcp-method': 'y' } };
+    const everything: Change = {
+      method: 'nope',
+      meta: { [META.protocolVersion]: '2031-01-01', [META.clientCapabilities]: undefined },
+      headers: { 'mcp-protocol-version': 'x', 'mcp-method': 'y' },
+    };
     expect(verdict(everything)).toEqual({ status: 400, code: RPC.invalidParams });
     const meta = { [META.protocolVersion]: '2031-01-01' };
     expect(verdict({ ...everything, meta })).toEqual({ status: 400, code: RPC.headerMismatch });

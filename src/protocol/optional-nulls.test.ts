@@ -29,8 +29,17 @@ describe('withoutOptionalNulls (PROTOCOL A7)', () => {
 
   it('looks through properties, items and local references, and changes a copy only', () => {
     const filter = { properties: { op: { type: 'string' }, value: {} }, required: ['value'] };
-    const schema = { $defs: { filter, self: { $ref: '#/$defs/filter' } }, properties: { filters: { items: { $ref: '#/$defs/self' } }, one: filter } };
-    const value = { filters: [{ op: null, value: null }, { op: '<', value: 1 }], one: { op: null, value: 1 } };
+    const schema = {
+      $defs: { filter, self: { $ref: '#/$defs/filter' } },
+      properties: { filters: { items: { $ref: '#/$defs/self' } }, one: filter },
+    };
+    const value = {
+      filters: [
+        { op: null, value: null },
+        { op: '<', value: 1 },
+      ],
+      one: { op: null, value: 1 },
+    };
     const before = structuredClone(value);
     expect(withoutOptionalNulls(value, schema)).toEqual({ filters: [{ value: null }, { op: '<', value: 1 }], one: { value: 1 } });
     expect(value).toEqual(before);

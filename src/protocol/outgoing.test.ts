@@ -18,7 +18,13 @@ describe('modernParams (PROTOCOL A5)', () => {
   });
 
   it('replaces version and capabilities, drops the progress token, keeps who the client is', () => {
-    const meta = { [META.protocolVersion]: '2027-01-01', [META.clientCapabilities]: { sampling: {} }, [META.clientInfo]: { name: 'c', version: '2' }, progressToken: 7, traceparent: 't' };
+    const meta = {
+      [META.protocolVersion]: '2027-01-01',
+      [META.clientCapabilities]: { sampling: {} },
+      [META.clientInfo]: { name: 'c', version: '2' },
+      progressToken: 7,
+      traceparent: 't',
+    };
     expect(JSON.parse(modern(JSON.stringify({ name: 'a', _meta: meta })))).toEqual({
       name: 'a',
       _meta: { ...OURS, [META.clientInfo]: { name: 'c', version: '2' }, traceparent: 't' },
@@ -28,7 +34,9 @@ describe('modernParams (PROTOCOL A5)', () => {
   it('names the client of a session where its request does not', () => {
     const call = callOf(request('tools/call', '{}').params);
     const info = { name: 'legacy', version: '3' };
-    expect(JSON.parse(modernParams({ ...call, client: { ...call.client, info } }, '2026-07-28', { gateway: GATEWAY }))).toMatchObject({ _meta: { [META.clientInfo]: info } });
+    expect(JSON.parse(modernParams({ ...call, client: { ...call.client, info } }, '2026-07-28', { gateway: GATEWAY }))).toMatchObject({
+      _meta: { [META.clientInfo]: info },
+    });
   });
 
   it('replaces a _meta that is no object', () => {
@@ -43,10 +51,18 @@ describe('modernParams (PROTOCOL A5)', () => {
 
 describe('legacyParams (PROTOCOL A5)', () => {
   it('takes off what the modern era added', () => {
-    const meta = { [META.protocolVersion]: '2026-07-28', [META.clientInfo]: {}, [META.clientCapabilities]: {}, [META.logLevel]: 'info', progressToken: 1 };
+    const meta = {
+      [META.protocolVersion]: '2026-07-28',
+      [META.clientInfo]: {},
+      [META.clientCapabilities]: {},
+      [META.logLevel]: 'info',
+      progressToken: 1,
+    };
     const params = { name: 'a', _meta: meta, inputResponses: {}, requestState: 's' };
     expect(legacy(JSON.stringify(params))).toBe('{"name":"a"}');
-    expect(legacy(JSON.stringify({ ...params, _meta: { ...meta, traceparent: 't' } }), 'b')).toBe('{"name":"b","_meta":{"traceparent":"t"}}');
+    expect(legacy(JSON.stringify({ ...params, _meta: { ...meta, traceparent: 't' } }), 'b')).toBe(
+      '{"name":"b","_meta":{"traceparent":"t"}}',
+    );
   });
 
   it('makes params where there are none, and an empty object of nothing else', () => {

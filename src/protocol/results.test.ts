@@ -47,7 +47,11 @@ describe('stampResult (S26 basic, "ResultType", "Per-response protocol fields"; 
         const after = stamped(text, CACHE) as Record<string, unknown>;
         const ours = new Set(['resultType', '_meta', 'ttlMs', 'cacheScope']);
         for (const name of Object.keys(before)) if (!ours.has(name)) expect(after[name]).toEqual(before[name]);
-        expect(Object.keys(after).filter((name) => !Object.hasOwn(before, name)).every((name) => ours.has(name))).toBe(true);
+        expect(
+          Object.keys(after)
+            .filter((name) => !Object.hasOwn(before, name))
+            .every((name) => ours.has(name)),
+        ).toBe(true);
         expect(after).toMatchObject({ _meta: { [META.serverInfo]: INFO }, ttlMs: 5, cacheScope: 'private' });
       }),
       runs(300),
@@ -61,10 +65,12 @@ describe('stripResult (PROTOCOL A5, C14)', () => {
   });
 
   it('takes the modern members off, and a _meta that holds nothing else', () => {
-    expect(stripResult(textOf(`{"resultType":"complete","content":[],"_meta":{"${META.serverInfo}":{}}}`), 'tools/call')).toBe('{"content":[]}');
-    expect(stripResult(textOf(`{"tools":[ 1.0 ],"ttlMs":1,"cacheScope":"public","_meta":{"${META.subscriptionId}":1,"k":1.0}}`), 'tools/list')).toBe(
-      '{"tools":[ 1.0 ],"_meta":{"k":1.0}}',
+    expect(stripResult(textOf(`{"resultType":"complete","content":[],"_meta":{"${META.serverInfo}":{}}}`), 'tools/call')).toBe(
+      '{"content":[]}',
     );
+    expect(
+      stripResult(textOf(`{"tools":[ 1.0 ],"ttlMs":1,"cacheScope":"public","_meta":{"${META.subscriptionId}":1,"k":1.0}}`), 'tools/list'),
+    ).toBe('{"tools":[ 1.0 ],"_meta":{"k":1.0}}');
   });
 
   it('cache hints mean nothing in the result of a call and stay', () => {

@@ -1,10 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { eraOf, isLegacyRevision, isModernRevision, LATEST_LEGACY, LEGACY_REVISIONS, looksModern, MODERN_REVISIONS, negotiate, STREAMABLE_HTTP_LEGACY } from './revisions.ts';
+import {
+  eraOf,
+  isLegacyRevision,
+  isModernRevision,
+  LATEST_LEGACY,
+  LEGACY_REVISIONS,
+  looksModern,
+  MODERN_REVISIONS,
+  negotiate,
+  STREAMABLE_HTTP_LEGACY,
+} from './revisions.ts';
 
 describe('revisions', () => {
   it('belong to one era each', () => {
-    for (const revision of LEGACY_REVISIONS) expect([isLegacyRevision(revision), isModernRevision(revision), eraOf(revision)]).toEqual([true, false, 'legacy']);
-    for (const revision of MODERN_REVISIONS) expect([isLegacyRevision(revision), isModernRevision(revision), eraOf(revision)]).toEqual([false, true, 'modern']);
+    for (const revision of LEGACY_REVISIONS)
+      expect([isLegacyRevision(revision), isModernRevision(revision), eraOf(revision)]).toEqual([true, false, 'legacy']);
+    for (const revision of MODERN_REVISIONS)
+      expect([isLegacyRevision(revision), isModernRevision(revision), eraOf(revision)]).toEqual([false, true, 'modern']);
   });
 
   it.each([undefined, null, 20260728, '', '2026-7-28', ['2026-07-28']])('%j is none', (value) => {
@@ -30,9 +42,12 @@ describe('negotiate (S25 lifecycle)', () => {
     for (const revision of STREAMABLE_HTTP_LEGACY) expect(negotiate(revision, STREAMABLE_HTTP_LEGACY)).toBe(revision);
   });
 
-  it.each(['2024-11-05', '2026-07-28', '1900-01-01', undefined, 7, null])('gives the latest for %j, and never a modern one', (requested) => {
-    expect(negotiate(requested, STREAMABLE_HTTP_LEGACY)).toBe(LATEST_LEGACY);
-  });
+  it.each(['2024-11-05', '2026-07-28', '1900-01-01', undefined, 7, null])(
+    'gives the latest for %j, and never a modern one',
+    (requested) => {
+      expect(negotiate(requested, STREAMABLE_HTTP_LEGACY)).toBe(LATEST_LEGACY);
+    },
+  );
 
   it('stdio carries the oldest too', () => {
     expect(negotiate('2024-11-05', LEGACY_REVISIONS)).toBe('2024-11-05');

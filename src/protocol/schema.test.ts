@@ -25,26 +25,36 @@ describe('dialects (S26 basic, "Schema Dialect")', () => {
     expect(check({ $schema, ...prefix }, [1])).toEqual(NO);
   });
 
-  it.each(['http://json-schema.org/draft-07/schema#', 'http://json-schema.org/draft-07/schema', 'https://json-schema.org/draft-07/schema#'])(
-    '%s',
-    ($schema) => {
-      expect(check({ $schema, ...tuple }, [1])).toEqual(NO);
-      expect(check({ $schema, ...prefix }, [1])).toBeUndefined();
-    },
-  );
+  it.each([
+    'http://json-schema.org/draft-07/schema#',
+    'http://json-schema.org/draft-07/schema',
+    'https://json-schema.org/draft-07/schema#',
+  ])('%s', ($schema) => {
+    expect(check({ $schema, ...tuple }, [1])).toEqual(NO);
+    expect(check({ $schema, ...prefix }, [1])).toBeUndefined();
+  });
 
-  it.each(['http://json-schema.org/draft-04/schema#', 'https://json-schema.org/draft/2019-09/schema', '', 'constructor', '__proto__', 7, null, {}])(
-    'another is not supported, and that is said: %j',
-    ($schema) => {
-      expect(compile({ $schema })).toEqual(refused('not supported'));
-    },
-  );
+  it.each([
+    'http://json-schema.org/draft-04/schema#',
+    'https://json-schema.org/draft/2019-09/schema',
+    '',
+    'constructor',
+    '__proto__',
+    7,
+    null,
+    {},
+  ])('another is not supported, and that is said: %j', ($schema) => {
+    expect(compile({ $schema })).toEqual(refused('not supported'));
+  });
 });
 
 describe('references (S26 basic, "$ref Resolution")', () => {
-  it.each(['https://example.com/schema.json', 'http://127.0.0.1:1/x', 'other.json', '#/$defs/none', '#none', 'file:///etc/passwd'])('%s is not resolved', ($ref) => {
-    expect(compile({ type: 'object', properties: { a: { $ref } } })).toEqual(refused("can't resolve reference"));
-  });
+  it.each(['https://example.com/schema.json', 'http://127.0.0.1:1/x', 'other.json', '#/$defs/none', '#none', 'file:///etc/passwd'])(
+    '%s is not resolved',
+    ($ref) => {
+      expect(compile({ type: 'object', properties: { a: { $ref } } })).toEqual(refused("can't resolve reference"));
+    },
+  );
 
   it.each(['constructor', '__proto__', 'toString', '#/constructor', '#/__proto__', '#/$defs/toString', '#/toString/name'])(
     'nor is %s, which every object inherits',
@@ -91,17 +101,30 @@ describe('bounds (S26 basic, "Composition-Keyword Resource Use")', () => {
     expect(check({ $defs, $ref: '#/$defs/a3' }, {})).toBeUndefined();
   });
 
-  it.each(['https://json-schema.org/draft/2020-12/schema', 'http://json-schema.org/draft-07/schema#'])('one that doubles at each level of the value ends: %s', ($schema) => {
-    const node = { properties: { c: { $ref: '#/$defs/n' } } };
-    let value = {};
-    for (let i = 0; i < 100; i++) value = { c: value };
-    expect(check({ $schema, $defs: { n: { oneOf: [node, node] } }, allOf: [{ $ref: '#/$defs/n' }] }, value)).toEqual(NO);
-  });
+  it.each(['https://json-schema.org/draft/2020-12/schema', 'http://json-schema.org/draft-07/schema#'])(
+    'one that doubles at each level of the value ends: %s',
+    ($schema) => {
+      const node = { properties: { c: { $ref: '#/$defs/n' } } };
+      let value = {};
+      for (let i = 0; i < 100; i++) value = { c: value };
+      expect(check({ $schema, $defs: { n: { oneOf: [node, node] } }, allOf: [{ $ref: '#/$defs/n' }] }, value)).toEqual(NO);
+    },
+  );
 
   it('one whose loops multiply ends', () => {
     const schema = { items: { anyOf: Array.from({ length: 1000 }, (_, i) => ({ const: i })) } };
-    expect(check(schema, Array.from({ length: 100_000 }, () => 999))).toEqual(NO);
-    expect(check(schema, Array.from({ length: 100 }, () => 999))).toBeUndefined();
+    expect(
+      check(
+        schema,
+        Array.from({ length: 100_000 }, () => 999),
+      ),
+    ).toEqual(NO);
+    expect(
+      check(
+        schema,
+        Array.from({ length: 100 }, () => 999),
+      ),
+    ).toBeUndefined();
   });
 
   it('one that refers to itself in place ends', () => {
@@ -118,15 +141,38 @@ describe('bounds (S26 basic, "Composition-Keyword Resource Use")', () => {
   it('a deep value against a recursive schema does not overflow', () => {
     let value: unknown = 0;
     for (let i = 0; i < 200_000; i++) value = [value];
-    expect(() => check({ $defs: { t: { anyOf: [{ type: 'number' }, { type: 'array', items: { $ref: '#/$defs/t' } }] } }, $ref: '#/$defs/t' }, value)).not.toThrow();
+    expect(() =>
+      check({ $defs: { t: { anyOf: [{ type: 'number' }, { type: 'array', items: { $ref: '#/$defs/t' } }] } }, $ref: '#/$defs/t' }, value),
+    ).not.toThrow();
   });
 
   it('uniqueItems is linear, and exact', () => {
-    expect(check({ uniqueItems: true }, Array.from({ length: 100_000 }, (_, i) => ({ i })))).toBeUndefined();
+    expect(
+      check(
+        { uniqueItems: true },
+        Array.from({ length: 100_000 }, (_, i) => ({ i })),
+      ),
+    ).toBeUndefined();
     const unique = (items: unknown[]) => check({ uniqueItems: true }, items) === undefined;
     expect(unique([1, '1', true, 'true', null, 'null', [], {}, [1], { a: 1 }])).toBe(true);
-    expect([[1, 1], [0, -0], [{ a: 1, b: [2] }, { b: [2], a: 1 }], [null, null], ['a', 'a']].map(unique)).toEqual([false, false, false, false, false]);
-    expect(unique([[1, 2], [2, 1]])).toBe(true);
+    expect(
+      [
+        [1, 1],
+        [0, -0],
+        [
+          { a: 1, b: [2] },
+          { b: [2], a: 1 },
+        ],
+        [null, null],
+        ['a', 'a'],
+      ].map(unique),
+    ).toEqual([false, false, false, false, false]);
+    expect(
+      unique([
+        [1, 2],
+        [2, 1],
+      ]),
+    ).toBe(true);
     expect(check({ uniqueItems: false }, [1, 1])).toBeUndefined();
   });
 });
@@ -165,7 +211,10 @@ describe('untrusted keywords', () => {
 describe('patterns', () => {
   it('each one counts by itself', () => {
     const compiler = new SchemaCompiler();
-    const schema = { properties: { a: { pattern: '^a+$' }, b: { pattern: '^b+$' } }, patternProperties: { '^x': { type: 'number' }, '^y': { type: 'string' } } };
+    const schema = {
+      properties: { a: { pattern: '^a+$' }, b: { pattern: '^b+$' } },
+      patternProperties: { '^x': { type: 'number' }, '^y': { type: 'string' } },
+    };
     expect(check(schema, { a: 'aa', b: 'bb', x: 1, y: '' }, compiler)).toBeUndefined();
     for (const bad of [{ a: 'b' }, { b: 'a' }, { x: '' }, { y: 1 }]) expect(check(schema, bad, compiler)).toEqual(NO);
     expect(check({ pattern: '^c$' }, 'c', compiler)).toBeUndefined();
@@ -176,9 +225,12 @@ describe('patterns', () => {
     expect(check({ pattern }, `${'a'.repeat(20_000)}?`)).toEqual(NO);
   });
 
-  it.each(['(?=x)y', '(?!x)', '(?<=a)b', '(a)\\1', '[', 'a{1000}{1000}', '((a{100}){100}){100}'])('%s is not supported, and that is a reason', (pattern) => {
-    expect(compile({ pattern })).toMatchObject({ ok: false, reason: expect.stringMatching(/\S/) as string });
-  });
+  it.each(['(?=x)y', '(?!x)', '(?<=a)b', '(a)\\1', '[', 'a{1000}{1000}', '((a{100}){100}){100}'])(
+    '%s is not supported, and that is a reason',
+    (pattern) => {
+      expect(compile({ pattern })).toMatchObject({ ok: false, reason: expect.stringMatching(/\S/) as string });
+    },
+  );
 
   it.each([
     ['^\\d{4}-\\d{2}$', '2026-01', '26-01'],
@@ -222,7 +274,10 @@ describe('violations', () => {
 });
 
 describe('optional nulls (PROTOCOL A7)', () => {
-  const schema = { properties: { a: { type: 'string' }, r: { type: 'string' }, n: { properties: { b: { type: 'number' } } } }, required: ['r'] };
+  const schema = {
+    properties: { a: { type: 'string' }, r: { type: 'string' }, n: { properties: { b: { type: 'number' } } } },
+    required: ['r'],
+  };
 
   it('count as absent where the property is not required', () => {
     expect(check(schema, { r: 'x', a: null })).toBeUndefined();
@@ -270,7 +325,10 @@ describe('preparer', () => {
   });
 
   it('takes optional nulls for absent, so that their default holds', () => {
-    expect(preparer(schema)({ need: 'x', limit: null, sort: { by: null } })).toMatchObject({ ok: true, value: { limit: 10, sort: { by: 'name' } } });
+    expect(preparer(schema)({ need: 'x', limit: null, sort: { by: null } })).toMatchObject({
+      ok: true,
+      value: { limit: 10, sort: { by: 'name' } },
+    });
   });
 
   it('says what is wrong, each time anew', () => {

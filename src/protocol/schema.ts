@@ -1,7 +1,7 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { messageOf } from '../shared/index.ts';
 import { boundedAjv, MAX_STEPS, type BoundedAjv } from './bounded-ajv.ts';
-import { isObject, type JsonObject } from './meta.ts';
+import type { JsonObject } from './meta.ts';
 import { resolvePointer, withoutOptionalNulls } from './optional-nulls.ts';
 
 export { withoutOptionalNulls } from './optional-nulls.ts';
@@ -22,7 +22,7 @@ export type Validator = { readonly ok: true; readonly validate: Validate } | { r
 const MAX_VIOLATIONS = 20;
 
 /** Bounds on schemas that others wrote (S26 basic, "Composition-Keyword Resource Use"). */
-export const SCHEMA_BOUNDS = { bytes: 256 * 1024, depth: 64, nodes: 10_000 } as const;
+export const SCHEMA_BOUNDS = { bytes: 256 * 1024, depth: 64, nodes: 4_000 } as const;
 
 const DIALECTS: ReadonlyMap<unknown, '2020' | '7'> = new Map([
   ['https://json-schema.org/draft/2020-12/schema', '2020'],

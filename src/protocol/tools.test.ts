@@ -12,7 +12,10 @@ function one(text: string): ToolDefinition {
 
 describe('readTools', () => {
   it('gives the tools in the order of the list, each with its own bytes', () => {
-    const texts = [`{"name":"b","inputSchema":${SCHEMA}, "x":1.0}`, `{ "name":"a","inputSchema":{"type":"object","maximum":12345678901234567890}}`];
+    const texts = [
+      `{"name":"b","inputSchema":${SCHEMA}, "x":1.0}`,
+      `{ "name":"a","inputSchema":{"type":"object","maximum":12345678901234567890}}`,
+    ];
     expect(read(...texts).map((reading) => reading.ok && [reading.tool.name, reading.tool.text])).toEqual([
       ['b', texts[0]],
       ['a', texts[1]],
@@ -54,7 +57,9 @@ describe('readTools', () => {
   });
 
   it('of two lists in one result both value and text are of the same one', () => {
-    const [reading] = readTools(textOf(`{"tools":[{"name":"shown","inputSchema":${SCHEMA}}],"tools":[{"name":"real","inputSchema":${SCHEMA}}]}`));
+    const [reading] = readTools(
+      textOf(`{"tools":[{"name":"shown","inputSchema":${SCHEMA}}],"tools":[{"name":"real","inputSchema":${SCHEMA}}]}`),
+    );
     expect(reading).toMatchObject({ ok: true, tool: { name: 'real', text: expect.stringContaining('"real"') as string } });
   });
 
@@ -81,7 +86,9 @@ describe('definitions for others', () => {
   });
 
   it('unannotatedTool has no x-mcp-header in text, value and schema (PROTOCOL C3)', () => {
-    const tool = unannotatedTool(one('{"name":"a","inputSchema":{"type":"object","properties":{"r":{"type":"number","x-mcp-header":"R"}}},"n":1.0}'));
+    const tool = unannotatedTool(
+      one('{"name":"a","inputSchema":{"type":"object","properties":{"r":{"type":"number","x-mcp-header":"R"}}},"n":1.0}'),
+    );
     expect(tool.text).toBe('{"name":"a","inputSchema":{"type":"object","properties":{"r":{"type":"number"}}},"n":1.0}');
     expect(JSON.stringify([tool.value, tool.inputSchema])).not.toContain('x-mcp-header');
   });

@@ -1,4 +1,5 @@
-import { arrayItems, duplicateKey, memberOf, objectSpan, spliceObject, type JsonText } from './json-text.ts';
+import { arrayItems, memberOf, objectSpan, spliceObject, type JsonText } from './json-text.ts';
+import { surely, unsureKey } from './json-sure.ts';
 import { withoutHeaderParams } from './header-params.ts';
 import { isObject, type JsonObject } from './meta.ts';
 
@@ -36,12 +37,13 @@ function withoutNulls(text: string, value: JsonObject): { text: string; value: J
   return { text: spliceObject(text, objectSpan(text), Object.fromEntries(nulls.map((key) => [key, null]))), value: left };
 }
 
-function readTool(source: string, raw: unknown): ToolReading {
+function readTool(source: string, parsed: unknown): ToolReading {
+  const raw = surely(source, parsed);
   const name = isObject(raw) && typeof raw.name === 'string' ? raw.name : '';
   const refuse = (reason: string): ToolReading => ({ ok: false, name: name.slice(0, MAX_SHOWN) || '(unnamed)', reason });
   if (!isObject(raw) || name === '') return refuse('it has no name');
-  const twice = duplicateKey(objectSpan(source));
-  if (twice !== undefined) return refuse(`it has the member "${twice.slice(0, MAX_SHOWN)}" twice`);
+  const twice = unsureKey(source, raw);
+  if (twice !== undefined) return refuse(`its member "${twice.slice(0, MAX_SHOWN)}" stands twice`);
   if (!isObject(raw.inputSchema)) return refuse('its inputSchema is not an object');
   if (raw.inputSchema.type !== 'object') return refuse('its inputSchema is not of type "object"');
   const { text, value } = withoutNulls(source, raw);

@@ -16,19 +16,30 @@ describe('catalogueTools', () => {
   });
 
   it('asks for the traits of each tool', () => {
-    const reading = read([tool('r'), tool('w')], { traits: ({ name }) => ({ sideEffect: name === 'r' ? 'read' : 'write', scopes: [name] }) });
-    expect(reading.tools.map(({ sideEffect, scopes }) => [sideEffect, scopes])).toEqual([['read', ['r']], ['write', ['w']]]);
+    const reading = read([tool('r'), tool('w')], {
+      traits: ({ name }) => ({ sideEffect: name === 'r' ? 'read' : 'write', scopes: [name] }),
+    });
+    expect(reading.tools.map(({ sideEffect, scopes }) => [sideEffect, scopes])).toEqual([
+      ['read', ['r']],
+      ['write', ['w']],
+    ]);
   });
 
   it('leaves out what cannot be used, with a warning each, and keeps the rest', () => {
     const reading = read([tool('a'), { name: 'bad' }, tool('a', { title: 'second' }), tool('b')]);
     expect(names(reading)).toEqual(['a', 'b']);
     expect(reading.tools[0]?.definition.value.title).toBeUndefined();
-    expect(reading.warnings).toEqual(['tool bad is left out: its inputSchema is not an object', 'tool a is left out: the server lists the name twice']);
+    expect(reading.warnings).toEqual([
+      'tool bad is left out: its inputSchema is not an object',
+      'tool a is left out: the server lists the name twice',
+    ]);
   });
 
   it('takes no more than maxTools, and no more warnings than a person reads', () => {
-    const reading = read(Array.from({ length: 1000 }, (_, i) => tool(`t${i}`)), { maxTools: 3 });
+    const reading = read(
+      Array.from({ length: 1000 }, (_, i) => tool(`t${i}`)),
+      { maxTools: 3 },
+    );
     expect(names(reading)).toEqual(['t0', 't1', 't2']);
     expect(reading.warnings[0]).toBe('tool t3 is left out: more than 3 tools');
     expect(reading.warnings).toHaveLength(101);

@@ -81,7 +81,8 @@ export function createLocalServer(options: LocalServerOptions): Target {
     if (!prepared.ok) return failed(`The arguments of ${tool.route.operationId} changed on their way.`, prepared.violations);
     const identity = { ok: true as const, id: call.caller.principal, scopes: call.caller.scopes };
     const data = await tool.route.handle(tool.input(prepared.value), { identity, signal });
-    if (!isObject(data)) return failed(`${tool.route.operationId} failed. The log has the detail.`, 'The route did not answer with an object.');
+    if (!isObject(data))
+      return failed(`${tool.route.operationId} failed. The log has the detail.`, 'The route did not answer with an object.');
     const result = toolResult(data, tool.facts.caps.hardBytes, options.simulated);
     if (result !== undefined) return { kind: 'complete', result };
     const message = `The answer of ${tool.route.operationId} is larger than ${tool.facts.caps.hardBytes} bytes. Ask for less: fewer symbols or a smaller limit.`;

@@ -54,7 +54,10 @@ describe('withDeadline', () => {
     const work = new Promise<never>((_resolve, reject) => {
       fail = reject;
     });
-    const pending = expect(withDeadline(work, 10, 'The upstream')).rejects.toMatchObject({ code: 'deadline_exceeded', message: 'The upstream took longer than 10 ms.' });
+    const pending = expect(withDeadline(work, 10, 'The upstream')).rejects.toMatchObject({
+      code: 'deadline_exceeded',
+      message: 'The upstream took longer than 10 ms.',
+    });
     await vi.advanceTimersByTimeAsync(10);
     await pending;
     fail(new Error('late'));

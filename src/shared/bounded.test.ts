@@ -56,7 +56,11 @@ describe('Bounded', () => {
   });
 
   it('behaves like a plain list kept in order of use', () => {
-    const step = fc.tuple(fc.constantFrom('set', 'get', 'delete', 'peek', 'sweep', 'clear'), fc.constantFrom('a', 'b', 'c', 'd', 'e'), fc.nat(3));
+    const step = fc.tuple(
+      fc.constantFrom('set', 'get', 'delete', 'peek', 'sweep', 'clear'),
+      fc.constantFrom('a', 'b', 'c', 'd', 'e'),
+      fc.nat(3),
+    );
     fc.assert(
       fc.property(fc.constantFrom('evict' as const, 'refuse' as const), fc.array(step, { maxLength: 60 }), (full, steps) => {
         const map = bounded({ full, idleMs: 4 });

@@ -6,7 +6,13 @@ describe('AppError', () => {
     const cause = new Error('inner');
     const error = new AppError('code', 'Do this.', { detail: { secret: 1 }, cause });
     expect(error).toBeInstanceOf(Error);
-    expect([error.name, error.code, error.message, error.detail, error.cause]).toEqual(['AppError', 'code', 'Do this.', { secret: 1 }, cause]);
+    expect([error.name, error.code, error.message, error.detail, error.cause]).toEqual([
+      'AppError',
+      'code',
+      'Do this.',
+      { secret: 1 },
+      cause,
+    ]);
     expect('cause' in new AppError('code', 'x')).toBe(false);
   });
 });

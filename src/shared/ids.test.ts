@@ -30,7 +30,14 @@ describe('sortableId', () => {
 
   it('is unique and sorts in the order of making: in time, within a millisecond, past its 1024 numbers, and when the clock goes back', () => {
     const start = 1_800_000_000_000;
-    const times = [...Array.from({ length: 5000 }, () => start), start + 1, start + 2.5, start - 60_000, start + 3, ...Array.from({ length: 50 }, (_, i) => start + 1000 * i)];
+    const times = [
+      ...Array.from({ length: 5000 }, () => start),
+      start + 1,
+      start + 2.5,
+      start - 60_000,
+      start + 3,
+      ...Array.from({ length: 50 }, (_, i) => start + 1000 * i),
+    ];
     const ids = times.map((now) => sortableId('x', now));
     expect(new Set(ids).size).toBe(ids.length);
     expect(sorted(ids)).toBe(true);

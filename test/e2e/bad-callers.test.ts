@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { endGateways, startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
+import { endGateways, showLogOnFailure, startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
 import { bearer, errorOf, JSON_HEADERS, McpWire, modernRequest } from '../support/mcp-wire.ts';
 import { PATIENCE_MS, until } from '../support/until.ts';
 import { ask, rawExchange, type Reply } from '../support/wire.ts';
@@ -27,6 +27,7 @@ beforeAll(async () => {
   ({ port } = new URL(gateway.url));
 }, PATIENCE_MS);
 
+showLogOnFailure(() => gateway);
 afterAll(endGateways, PATIENCE_MS);
 
 afterEach(async () => {

@@ -1,5 +1,6 @@
+import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { endGateways, startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
+import { endGateways, showLogOnFailure, startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
 import { bearer, errorOf, McpWire, modernRequest, textOf, toolNames } from '../support/mcp-wire.ts';
 import { metric } from '../support/metrics.ts';
 import { OwnedProcess } from '../support/processes.ts';
@@ -35,11 +36,11 @@ beforeAll(async () => {
   }
 }, PATIENCE_MS * 2);
 
+showLogOnFailure(() => gateway);
 afterAll(endGateways, PATIENCE_MS);
 
 /** Posts a modern call and hangs up once the upstream has it. */
 async function callAndHangUp(server: string): Promise<void> {
-  const { request } = await import('node:http');
   const { headers, body } = modernRequest('tools/call', { name: 'hang', arguments: {} });
   const sent = request(wireOf(server).url, { method: 'POST', agent: false, headers: { ...headers, ...bearer(gateway.agentKey) } });
   sent.on('error', () => undefined);
@@ -58,7 +59,6 @@ describe.each(SERVERS)('cancellation in front of %s', (server) => {
 
   it('a legacy client that hangs up does not; its notification does', async () => {
     const session = await wireOf(server).open('2025-11-25');
-    const { request } = await import('node:http');
     const headers = {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',

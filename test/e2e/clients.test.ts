@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JudgeCall, JudgeClient, Judges } from '../support/judge-port.ts';
 import { HTTP_CLIENTS, loadJudges, STDIO_CLIENTS } from '../support/judges.ts';
-import { endGateways, startGatewayProcess, tempFolder, type GatewayProcess } from '../support/gateway-process.ts';
+import { endGateways, showLogOnFailure, startGatewayProcess, tempFolder, type GatewayProcess } from '../support/gateway-process.ts';
 import { PATIENCE_MS } from '../support/until.ts';
 import { everythingStdio, filesystemStdio, fixtureStdio, startEverythingHttp, startFixtureHttp } from '../support/upstreams.ts';
 
@@ -132,6 +132,7 @@ beforeAll(async () => {
   gateway = await startGatewayProcess({ config: { mcpServers } });
 }, PATIENCE_MS * 3);
 
+showLogOnFailure(() => gateway);
 afterAll(endGateways, PATIENCE_MS);
 
 describe.each(HTTP_CLIENTS)('%s over Streamable HTTP', (name) => {

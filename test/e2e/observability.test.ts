@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { endGateways, startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
+import { endGateways, showLogOnFailure, startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
 import { askLocal } from '../support/local-socket.ts';
 import { errorOf, McpWire, textOf } from '../support/mcp-wire.ts';
 import { metric } from '../support/metrics.ts';
@@ -43,6 +43,7 @@ beforeAll(async () => {
   }
 }, PATIENCE_MS * 2);
 
+showLogOnFailure(() => gateway);
 afterAll(endGateways, PATIENCE_MS);
 
 describe('metrics after a call', () => {

@@ -48,12 +48,12 @@ describe.skipIf(missing !== undefined)(`on PostgreSQL${missing === undefined ? '
       expect([other.agentKey, other.approverKey]).toEqual(['', '']);
       const { json } = await askLocal(other.dataDir, 'GET', '/keys');
       expect(json.keys).toHaveLength(2);
-      await until('the other replica knows the agent key', async () => (await call(other, maker.agentKey)).status === 200);
-      const { id, secret } = await made(other, 'made-there');
-      await until('the maker knows the new key', async () => (await call(maker, secret)).status === 200);
-      await maker.cliJson('keys', 'revoke', id);
-      expect((await call(maker, secret)).status).toBe(401);
-      await until('the other replica knows of the end', async () => (await call(other, secret)).status === 401);
+      // Its own change makes it read all keys again.
+      await made(other, 'made-there');
+      expect((await call(other, maker.agentKey)).status).toBe(200);
+      await maker.cliJson('keys', 'revoke', 'agent');
+      expect((await call(maker, maker.agentKey)).status).toBe(401);
+      await until('the other replica knows of the end', async () => (await call(other, maker.agentKey)).status === 401, PATIENCE_MS * 2);
     },
     PATIENCE_MS * 4,
   );
@@ -75,7 +75,7 @@ describe('a database that is not there', () => {
   );
 
   it.skipIf(missing !== undefined)(
-    'after it was there: /readyz says so, reads go on, and it heals',
+    'after it was there: /readyz says so, and market data goes on',
     async () => {
       const gateway = await startGatewayProcess({ env: { DATABASE_URL: await newDatabase() } });
       const ready = (): Promise<Reply> => ask(gateway.endpoint('/readyz'), { method: 'GET' });

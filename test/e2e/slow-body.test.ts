@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { endGateways, startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
+import { endGateways, showLogOnFailure, startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
 import { McpWire } from '../support/mcp-wire.ts';
 import { PATIENCE_MS } from '../support/until.ts';
 import { rawExchange } from '../support/wire.ts';
@@ -10,6 +10,7 @@ beforeAll(async () => {
   gateway = await startGatewayProcess();
 }, PATIENCE_MS);
 
+showLogOnFailure(() => gateway);
 afterAll(endGateways, PATIENCE_MS);
 
 it(

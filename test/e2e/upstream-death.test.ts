@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { endGateways, startGatewayProcess, tempFolder, type GatewayProcess } from '../support/gateway-process.ts';
+import { endGateways, showLogOnFailure, startGatewayProcess, tempFolder, type GatewayProcess } from '../support/gateway-process.ts';
 import { McpWire, textOf } from '../support/mcp-wire.ts';
 import { metric } from '../support/metrics.ts';
 import { canListProcesses, commandLine, markedProcesses, newMark } from '../support/process-marks.ts';
@@ -44,6 +44,7 @@ beforeAll(async () => {
   }
 }, PATIENCE_MS * 2);
 
+showLogOnFailure(() => gateway);
 afterAll(endGateways, PATIENCE_MS);
 
 describe('a child killed with -9 in mid-call', () => {

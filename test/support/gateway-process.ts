@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { beforeEach } from 'vitest';
 import { LAUNCHER } from './paths.ts';
 import { MARK, newMark } from './process-marks.ts';
 import { endProcesses, OwnedProcess, run, type Ending } from './processes.ts';
@@ -131,6 +132,13 @@ export async function startGatewayProcess(options: GatewayOptions = {}): Promise
   const spawned = await spawnGateway(options);
   const [, url = ''] = await spawned.process.printed('stdout', READY);
   return new GatewayProcess({ ...spawned, url, keys: await keysOf(spawned.dataDir) });
+}
+
+/** Shows what the gateway logged last when a test of this file fails: without it a failure elsewhere cannot be understood. */
+export function showLogOnFailure(gateway: () => GatewayProcess | undefined): void {
+  beforeEach(({ onTestFailed }) => {
+    onTestFailed(() => console.error(`the gateway's log ended with:\n${gateway()?.stderr.slice(-4000) ?? '(it did not start)'}`));
+  });
 }
 
 /** Ends every process and removes every folder of this file's tests: for `afterAll`. */

@@ -74,13 +74,15 @@ export function httpFace(options: HttpFaceOptions): FastifyPluginAsync {
   }
 
   return (fastify) => {
-    // The body stays on the raw stream; Fastify must not read it.
-    fastify.removeAllContentTypeParsers();
-    fastify.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    // Answered in the last onRequest hook: what Fastify does between it and the handler is for bodies that it reads itself.
     for (const url of ['/mcp', '/mcp/:server']) {
-      fastify.route({ method: ['POST', 'DELETE'], url, handler: handle });
-      fastify.route({ method: ['GET', 'PUT', 'PATCH'], url, handler: refuseMethod });
+      fastify.route({ method: ['POST', 'DELETE'], url, onRequest: handle, handler: unreached });
+      fastify.route({ method: ['GET', 'PUT', 'PATCH'], url, onRequest: refuseMethod, handler: unreached });
     }
     return Promise.resolve();
   };
+}
+
+function unreached(): never {
+  throw new Error('the request was answered before');
 }

@@ -1,0 +1,27 @@
+import type { CallRecord } from './call-record.ts';
+
+export const record = (more: Partial<CallRecord> = {}): CallRecord => ({
+  id: 'call_1',
+  startedAt: 0,
+  face: 'streamable-http',
+  endpoint: '/mcp',
+  revision: '2026-07-28',
+  method: 'tools/call',
+  principal: 'p',
+  client: 'key',
+  clientName: undefined,
+  server: 'up',
+  tool: 'get',
+  sideEffect: 'read',
+  attempts: [],
+  steps: [],
+  bytesIn: 10,
+  bytesOut: 20,
+  durationMs: 1.23456,
+  outcome: 'ok',
+  errorCode: undefined,
+  errorDetail: undefined,
+  traceId: undefined,
+  notValidated: [],
+  ...more,
+});

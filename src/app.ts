@@ -22,7 +22,7 @@ import {
   type SecurityTables,
 } from './security/index.ts';
 import { createLocalServer } from './server-manager/index.ts';
-import { AppError, Caps, messageOf, systemClock, type Clock } from './shared/index.ts';
+import { AppError, Caps, messageOf, systemClock } from './shared/index.ts';
 import { acquireOwnership, openStorage, readOwner, typedDb, type OwnerInfo, type Storage } from './storage/index.ts';
 
 export const VERSION: string = packageJson.version;

@@ -12,12 +12,14 @@ import { addGauges, Log, Metrics, Recorder, Redactor, reportEvent } from './obse
 import type { Target } from './protocol/index.ts';
 import { Registry } from './registry/index.ts';
 import {
+  apiCaller,
   createApiKeys,
   createAuditTrail,
   readKeyFile,
   securityMigrations,
   writeKeyFile,
   type ApiKeys,
+  type Authentication,
   type FirstKeys,
   type SecurityTables,
 } from './security/index.ts';
@@ -54,6 +56,7 @@ const LIST_WAIT_MS = 2000;
 const PAGE_SIZE = 200;
 const STDIO_IN_FLIGHT = 256;
 const LIST_TTL_MS = 300_000;
+const SHARED_RELOAD_MS = 5000;
 
 /** Who owns the data folder now, if anybody. */
 export function findOwner(dataDir: string): OwnerInfo | undefined {
@@ -67,59 +70,45 @@ function upstreamConfigs(config: Config): UpstreamConfig[] {
   });
 }
 
-function observe(config: Config, options: StartOptions): { log: Log; metrics: Metrics; recorder: Recorder; caps: Caps } {
+function observe(config: Config, options: StartOptions): Pick<Built, 'caps' | 'log' | 'redactor' | 'metrics'> & { recorder: Recorder } {
   const caps = new Caps();
   const level = options.log === 'silent' ? 'silent' : config.log.level === 'trace' ? 'debug' : config.log.level;
-  const log = new Log({ level, calls: config.log.calls, redactor: new Redactor(secretsOf(config)) });
+  const redactor = new Redactor(secretsOf(config));
+  const log = new Log({ level, calls: config.log.calls, redactor });
   const metrics = new Metrics({ caps, process: options.offline !== true });
   const recorder = new Recorder([(records) => metrics.calls(records), (records) => log.calls(records)], (error) =>
     log.event('error', 'projection_failed', { error }),
   );
-  return { log, metrics, recorder, caps };
+  return { log, redactor, metrics, recorder, caps };
 }
 
 function createPlatform(config: Config, keys: ApiKeys): StockPulse {
-  return createStockPulse({
-    clock: simulationClock(config.market.clock, systemClock),
-    seed: config.market.seed,
-    authenticate(headers) {
-      const secret = headers['apca-api-secret-key'];
-      const authorization = typeof secret === 'string' ? `Bearer ${secret}` : headers.authorization;
-      const who = keys.authenticate(typeof authorization === 'string' ? authorization : undefined);
-      if (who.ok) return { ok: true, id: who.principal.id, scopes: who.principal.scopes };
-      return {
-        ok: false,
-        status: who.status,
-        code: 40110000,
-        message: who.message,
-        headers: { 'www-authenticate': 'Bearer realm="StockPulse"' },
-      };
-    },
-  });
+  const clock = simulationClock(config.market.clock, systemClock);
+  return createStockPulse({ clock, seed: config.market.seed, authenticate: (headers) => apiCaller(keys, headers) });
 }
 
-async function openKeys(
-  config: Config,
-  storage: Storage,
-  caps: Caps,
-  log: Log,
-  file: string,
-): Promise<{ keys: ApiKeys; firstKeys: FirstKeys | undefined }> {
+async function openKeys(storage: Storage, caps: Caps, log: Log, file: string): Promise<ApiKeys> {
   const keys: ApiKeys = await createApiKeys({
     db: typedDb<SecurityTables>(storage),
     clock: systemClock,
     caps,
     onFault: (error) => log.event('warn', 'keys_fault', { error }),
+    // Another replica's revocation has to hold here within seconds.
+    reloadMs: storage.kind === 'postgres' ? SHARED_RELOAD_MS : undefined,
     onRotated(principalId, secret) {
       // The file's own key was rotated: desktop hosts that start `stockpulse stdio` go on working.
       const held = keys.authenticate(`Bearer ${readKeyFile(file) ?? ''}`);
       if (held.ok && held.principal.id === principalId) writeKeyFile(file, secret);
     },
   });
-  const deliver = (made: FirstKeys): Promise<void> => Promise.resolve(writeKeyFile(file, made.agent));
-  const firstKeys = await keys.createFirst({ bootstrapSecret: config.security.bootstrapApiKey, deliver });
   keys.start();
-  return { keys, firstKeys };
+  return keys;
+}
+
+/** Comes last of all: keys of a start that failed behind them would be shown to nobody, and the next start makes none. */
+async function makeFirstKeys({ config, keys, agentKeyFile }: Built): Promise<FirstKeys | undefined> {
+  const deliver = (made: FirstKeys): Promise<void> => Promise.resolve(writeKeyFile(agentKeyFile, made.agent));
+  return keys.createFirst({ bootstrapSecret: config.security.bootstrapApiKey, deliver });
 }
 
 /** What `build` made. */
@@ -127,10 +116,10 @@ interface Built {
   readonly config: Config;
   readonly caps: Caps;
   readonly log: Log;
+  readonly redactor: Redactor;
   readonly metrics: Metrics;
   readonly storage: Storage;
   readonly keys: ApiKeys;
-  readonly firstKeys: FirstKeys | undefined;
   readonly agentKeyFile: string;
   readonly registry: Registry;
   readonly platform: StockPulse;
@@ -227,11 +216,12 @@ async function serveOwnStdio(
   secret: string | undefined,
   client: { input: Readable; output: Writable; server: string | undefined },
 ): Promise<void> {
-  const who = keys.authenticate(`Bearer ${secret ?? ''}`);
+  const authenticate = (): Authentication => keys.authenticate(`Bearer ${secret ?? ''}`);
+  const who = authenticate();
   if (!who.ok) throw new AppError('agent_key_refused', `The key in agent.key is refused: ${who.message}`);
   if (!mcp.has(client.server))
     throw new AppError('unknown_server', `There is no server ${client.server}. "stockpulse servers list" shows those that there are.`);
-  await mcp.stdio(client.input, client.output, who.principal, client.server);
+  await mcp.stdio(client.input, client.output, authenticate, client.server);
 }
 
 /** The first question about all symbols would otherwise wait for the market to be computed. */
@@ -245,7 +235,7 @@ function warmUp(platform: StockPulse, stack: AsyncDisposableStack, log: Log): vo
 
 /** Bare `/mcp` streams of `stockpulse stdio` on the local socket. */
 function serveLocalStreams(host: HttpHost, mcp: McpGateway, log: Log): void {
-  host.onLocalUpgrade('mcp-stdio', ({ principal, request, closing, accept, refuse }) => {
+  host.onLocalUpgrade('mcp-stdio', ({ authenticate, request, closing, accept, refuse }) => {
     const server = /^\/mcp(?:\/([a-z0-9-]+))?$/.exec(request.url ?? '')?.[1];
     if (!mcp.has(server)) {
       refuse({
@@ -256,7 +246,7 @@ function serveLocalStreams(host: HttpHost, mcp: McpGateway, log: Log): void {
     }
     const stream = accept();
     mcp
-      .stdio(stream, stream, principal, server, closing)
+      .stdio(stream, stream, authenticate, server, closing)
       .catch((error: unknown) => log.event('error', 'stdio_failed', { error }))
       .finally(() => stream.end());
   });
@@ -264,14 +254,14 @@ function serveLocalStreams(host: HttpHost, mcp: McpGateway, log: Log): void {
 
 /** Everything up to the HTTP host; whatever was opened is on the stack, to be closed in reverse order. */
 async function build(config: Config, options: StartOptions, stack: AsyncDisposableStack): Promise<Built> {
-  const { caps, log, metrics, recorder } = observe(config, options);
+  const { caps, log, redactor, metrics, recorder } = observe(config, options);
   stack.defer(() => log.close());
   const onFault = (error: unknown): void => log.event('error', 'storage_fault', { error });
   const migrations = [...securityMigrations];
   const storage = await openStorage({ databaseUrl: config.database.url, dataDir: config.dataDir, migrations, onFault });
   stack.defer(() => storage.close());
   const agentKeyFile = join(config.dataDir, 'agent.key');
-  const { keys, firstKeys } = await openKeys(config, storage, caps, log, agentKeyFile);
+  const keys = await openKeys(storage, caps, log, agentKeyFile);
   stack.defer(() => keys.stop());
   stack.defer(() => recorder.flush());
   const registry = new Registry();
@@ -283,15 +273,22 @@ async function build(config: Config, options: StartOptions, stack: AsyncDisposab
   const mcp = createMcp(config, { caps, log, registry, clients, recorder, local, platform });
   stack.defer(() => mcp.close());
   addGauges(metrics, { servers: () => registry.list(), upstreams: () => clients.stats(), sessions: () => mcp.sessions });
-  return { config, caps, log, metrics, storage, keys, firstKeys, agentKeyFile, registry, platform, upstreams, clients, mcp };
+  return { config, caps, log, redactor, metrics, storage, keys, agentKeyFile, registry, platform, upstreams, clients, mcp };
 }
 
 /** Mounts every surface on a host and starts to listen. */
 async function serve(built: Built, options: StartOptions, startedAt: number, stack: AsyncDisposableStack): Promise<Place> {
-  const { config, storage, keys, registry, platform, upstreams, clients, mcp, log, caps } = built;
+  const { config, redactor, storage, keys, registry, platform, upstreams, clients, mcp, log, caps } = built;
   const host = createHost(config, built);
   const place: Place = { url: null, socketPath: '' };
-  const facts = { version: VERSION, startedAt, url: () => place.url, dataDir: config.dataDir, notes: configNotes(config) };
+  const facts = {
+    version: VERSION,
+    startedAt,
+    url: () => place.url,
+    dataDir: config.dataDir,
+    notes: configNotes(config),
+    redact: (text: string) => redactor.text(text),
+  };
   const ports = portsOf({ ...facts, storage, registry, clients, upstreams, mcp, caps });
   const audit = createAuditTrail({ db: typedDb<SecurityTables>(storage), clock: systemClock });
   host.surface('admin', adminApi({ version: VERSION, apiKeys: keys, audit, registry, ...ports }), ADMIN_PREFIX);
@@ -319,7 +316,8 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
   stack.defer(() => ownership.release());
   const built = await build(config, options, stack);
   const { url, socketPath } = await serve(built, options, startedAt, stack);
-  const { log, clients, mcp, keys, firstKeys, agentKeyFile, platform } = built;
+  const { log, clients, mcp, keys, agentKeyFile, platform } = built;
+  const firstKeys = await makeFirstKeys(built);
   const owner = { pid: process.pid, socketPath, startedAt: new Date(startedAt).toISOString(), version: VERSION };
   ownership.describe(url === null ? owner : { ...owner, url });
   log.event('info', 'started', { version: VERSION, url, storage: built.storage.kind, upstreams: built.upstreams.map(({ name }) => name) });

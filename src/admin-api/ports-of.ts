@@ -18,6 +18,8 @@ export interface PortSources {
   readonly upstreams: readonly UpstreamConfig[];
   readonly mcp: McpGateway;
   readonly caps: Caps;
+  /** Takes secrets out of what servers said: it goes to whoever asks, and servers print what they should not. */
+  readonly redact: (text: string) => string;
   /** Findings about the configuration, for doctor. */
   readonly notes: readonly DoctorCheck[];
 }
@@ -56,7 +58,8 @@ async function testServer(sources: PortSources, name: string, signal: AbortSigna
   const config = sources.upstreams.find((upstream) => upstream.name === name);
   if (config === undefined) throw new AppError('server_not_found', `There is no upstream server ${name}.`);
   const { ok, connectMs, listMs, eras, info, tools, warnings, problem, stderr } = await sources.clients.check(config, signal);
-  const advice = stderr.length === 0 ? undefined : `Its last words on stderr: ${stderr.slice(-5).join(' | ')}`;
+  const { redact } = sources;
+  const advice = stderr.length === 0 ? undefined : `Its last words on stderr: ${redact(stderr.slice(-5).join(' | '))}`;
   return {
     ok,
     name,
@@ -64,8 +67,8 @@ async function testServer(sources: PortSources, name: string, signal: AbortSigna
     eras: [...eras],
     ...(info === undefined ? {} : { info: { name: info.name, version: info.version } }),
     tools,
-    warnings: [...warnings],
-    ...(problem === undefined ? {} : { problem }),
+    warnings: warnings.map(redact),
+    ...(problem === undefined ? {} : { problem: redact(problem) }),
     ...(problem === undefined || advice === undefined ? {} : { advice }),
   };
 }

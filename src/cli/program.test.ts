@@ -245,6 +245,8 @@ describe('verbs over the socket', () => {
     );
     expect(await h.run('keys', 'create', 'bot', '--scope', 'market:read', 'account:read', '--expires-days', '1.5')).toBe(0);
     expect(h.asked.at(-1)?.body).toEqual({ name: 'bot', scopes: ['market:read', 'account:read'], expiresInDays: 1.5 });
+    expect(await h.run('keys', 'create', 'bot', '--scope', 'market:read,account:read')).toBe(0);
+    expect(h.asked.at(-1)?.body).toEqual({ name: 'bot', scopes: ['market:read', 'account:read'] });
     expect(await h.run('keys', 'rotate', 'bot', '--overlap', '30m')).toBe(0);
     expect(h.asked.at(-1)).toMatchObject({ route: 'POST /admin/v1/keys/k1/rotate', body: { overlapSeconds: 1800 } });
     expect(h.stdout.all).toContain('works until 2026-02-01T00:00:00Z');

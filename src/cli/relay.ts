@@ -1,7 +1,6 @@
 import { request, type IncomingMessage } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { errorBody } from '../contract/index.ts';
 import { CliError, EXIT } from './failure.ts';
 
 const CONNECT_MS = 15_000;
@@ -19,6 +18,12 @@ export interface RelayOptions {
   readonly signal: AbortSignal;
 }
 
+/** Both shapes of a refusal, the management API's and JSON-RPC's, have their message at the same place. */
+function refusalMessage(body: unknown): string | undefined {
+  const { error } = (body ?? {}) as { readonly error?: { readonly message?: unknown } };
+  return typeof error?.message === 'string' ? error.message : undefined;
+}
+
 async function refusal(response: IncomingMessage): Promise<CliError> {
   let text = '';
   response.setEncoding('utf8');
@@ -28,8 +33,7 @@ async function refusal(response: IncomingMessage): Promise<CliError> {
   }
   let message = `status ${response.statusCode ?? 0}`;
   try {
-    const parsed = errorBody.safeParse(JSON.parse(text));
-    if (parsed.success) message = parsed.data.error.message;
+    message = refusalMessage(JSON.parse(text)) ?? message;
   } catch {
     // Not JSON: the status must do.
   }

@@ -322,6 +322,19 @@ describe('mcpServers', () => {
     ]);
   });
 
+  it('warns of placeholders that only their host replaces', () => {
+    const servers = {
+      a: { command: 'npx', args: ['-y', '${workspaceFolder}/x'], env: { TOKEN: '${TOKEN}', FINE: '$5 {x}' } },
+      b: { url: 'https://b.example/mcp', headers: { Authorization: 'Bearer ${input:token}' } },
+    };
+    const rest = 'holds a placeholder that is not replaced here: only ${env:NAME} is.';
+    expect(load(JSON.stringify({ mcpServers: servers })).warnings).toEqual([
+      `mcpServers.a.args[1] ${rest}`,
+      `mcpServers.a.env.TOKEN ${rest}`,
+      `mcpServers.b.headers.Authorization ${rest}`,
+    ]);
+  });
+
   it('counts relative paths from the folder of the file', () => {
     writeFileSync(join(folder, 'sub.yaml'), 'dataDir: data\nmcpServers:\n  a: { command: ./run, cwd: work }\n  b: { command: node }\n');
     const { config } = loadConfig({ env: { STOCKPULSE_CONFIG: join(folder, 'sub.yaml') }, cwd: '/' });

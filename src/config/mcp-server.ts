@@ -159,11 +159,26 @@ export const ServerEntry = RawServer.superRefine((raw, context) => {
   for (const issue of issuesOf(raw)) context.addIssue({ code: 'custom', ...issue });
 });
 
-/** Warnings for the keys of an entry that mean nothing here. */
+/** A placeholder of a host, such as `${input:token}`, `${workspaceFolder}` or `${TOKEN}`: it stays as it is. */
+const PLACEHOLDER = /\$\{[A-Za-z_][\w:.-]*\}/;
+
+/** The settings of an entry, as `headers.Authorization`, that hold a placeholder. Their values may be secret and are not shown. */
+function placeholders(value: unknown, path: string): string[] {
+  if (typeof value === 'string') return PLACEHOLDER.test(value) ? [path] : [];
+  if (value === null || typeof value !== 'object') return [];
+  return Object.entries(value).flatMap(([key, item]) => placeholders(item, Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`));
+}
+
+/** Warnings for what an entry brought from its host and means nothing here. */
 export function serverWarnings(name: string, raw: RawServer): string[] {
   const written: Readonly<Record<string, unknown>> = raw;
   const present = Object.keys(FOREIGN_KEYS).filter((key) => written[key] !== undefined);
-  return present.map((key) => `mcpServers.${name}.${key} means nothing here (${FOREIGN_KEYS[key] ?? ''}) and is ignored.`);
+  const { command, args, env, cwd, url, headers } = written;
+  const unread = placeholders({ command, args, env, cwd, url, headers }, `mcpServers.${name}`);
+  return [
+    ...present.map((key) => `mcpServers.${name}.${key} means nothing here (${FOREIGN_KEYS[key] ?? ''}) and is ignored.`),
+    ...unread.map((path) => `${path} holds a placeholder that is not replaced here: only \${env:NAME} is.`),
+  ];
 }
 
 /** A checked entry with its defaults; relative paths count from `folder`. */

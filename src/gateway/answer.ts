@@ -4,7 +4,7 @@ import { sortableId } from '../shared/index.ts';
 import type { CallRecord } from '../observability/index.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { Frame, Kind, Services } from './frame.ts';
-import { runPipeline } from './pipeline.ts';
+import { runPipeline, STEP_NAMES } from './pipeline.ts';
 import { render, type Answer } from './render.ts';
 
 /** A request that passed its face's checks. */
@@ -36,7 +36,7 @@ function traceIdOf(request: RequestMessage): string | undefined {
   return typeof parent === 'string' ? TRACE_PARENT.exec(parent)?.[1] : undefined;
 }
 
-function openRecord(incoming: Incoming, now: number): CallRecord {
+function openRecord(incoming: Incoming, kind: Kind, now: number): CallRecord {
   const { client, principal, request } = incoming;
   return {
     id: sortableId('call_', now),
@@ -52,7 +52,8 @@ function openRecord(incoming: Incoming, now: number): CallRecord {
     tool: undefined,
     sideEffect: undefined,
     attempts: [],
-    steps: [],
+    stepNames: STEP_NAMES[kind],
+    stepMs: [],
     bytesIn: incoming.bytesIn,
     bytesOut: 0,
     durationMs: 0,
@@ -67,9 +68,10 @@ function openRecord(incoming: Incoming, now: number): CallRecord {
 /** Walks a request through the pipeline, renders the answer for the client's revision and records the call. Never rejects. */
 export async function answerRequest(incoming: Incoming, services: Services): Promise<Answer> {
   const began = performance.now();
-  const record = openRecord(incoming, services.clock.now());
+  const kind = kindOf(incoming.request.method);
+  const record = openRecord(incoming, kind, services.clock.now());
   const frame: Frame = {
-    kind: kindOf(incoming.request.method),
+    kind,
     endpoint: incoming.endpoint,
     principal: incoming.principal,
     client: incoming.client,

@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import { decodeMessage, type JsonObject, type Params, type Target } from '../protocol/index.ts';
 import type { Recorder } from '../observability/index.ts';
 import type { Registry } from '../registry/index.ts';
-import type { Principal } from '../security/index.ts';
+import type { Authentication, Principal } from '../security/index.ts';
 import { BoundedCount, type Caps, type Clock } from '../shared/index.ts';
 import { answerRequest } from './answer.ts';
 import { resolveEndpoint, type Endpoint } from './endpoints.ts';
@@ -41,10 +41,10 @@ export interface McpGateway {
   /** Whether `/mcp` (no name) or `/mcp/<server>` exists. */
   has(server: string | undefined): boolean;
   /**
-   * Serves one stdio client until its input ends or `closing` aborts. `server` narrows it to one server. False if there is no such
-   * server, or no room.
+   * Serves one stdio client until its input ends or `closing` aborts. `authenticate` is asked again for each request, as keys end while
+   * connections go on. `server` narrows it to one server. False if there is no such server, or no room.
    */
-  stdio(input: Readable, output: Writable, principal: Principal, server?: string, closing?: AbortSignal): Promise<boolean>;
+  stdio(input: Readable, output: Writable, authenticate: () => Authentication, server?: string, closing?: AbortSignal): Promise<boolean>;
   /** A tool call of our own programs, through the same pipeline. Undefined if there is no such endpoint. */
   callTool(principal: Principal, path: string, name: string, args: JsonObject, signal: AbortSignal): Promise<ToolAnswer | undefined>;
   /** The tools of an endpoint (`/mcp` or `/mcp/<server>`), scopes apart; undefined if there is no such endpoint. */
@@ -53,7 +53,8 @@ export interface McpGateway {
   close(): void;
 }
 
-const DRAIN_MS = 5000;
+/** On top of a call's own deadline: answers still due are written after the input ended. */
+const DRAIN_MARGIN_MS = 1000;
 
 function endpointOf(path: string, registry: Registry): Endpoint | undefined {
   const match = /^\/mcp(?:\/([a-z0-9-]+))?$/.exec(path);
@@ -106,20 +107,20 @@ export function createGateway(options: GatewayOptions): McpGateway {
   return {
     http: httpFace({ services, sessions, bodyBytes: limits.bodyBytes, onError: options.onError }),
     has: (server) => resolveEndpoint(server, registry) !== undefined,
-    async stdio(input, output, principal, server, closing) {
+    async stdio(input, output, authenticate, server, closing) {
       const endpoint = resolveEndpoint(server, registry);
       if (endpoint === undefined || !streams.enter()) return false;
       try {
         await serveStdio({
           services,
           endpoint,
-          principal,
+          authenticate,
           input,
           output,
           closing,
           frameBytes: limits.bodyBytes,
           maxInFlight: limits.inFlightPerStream,
-          drainMs: DRAIN_MS,
+          drainMs: settings.deadlineMs + DRAIN_MARGIN_MS,
         });
       } finally {
         streams.leave();

@@ -34,7 +34,8 @@ describe('a call', () => {
     expect(seen).toEqual(['echo', 'files__echo']);
     expect(gateway.records).toHaveLength(1);
     expect(gateway.records[0]).toMatchObject({ server: 'files', tool: 'echo', outcome: 'ok', sideEffect: 'write', endpoint: '/mcp' });
-    expect(gateway.records[0]?.steps.map(({ name }) => name)).toEqual([
+    expect(gateway.records[0]?.stepMs).toHaveLength(7);
+    expect(gateway.records[0]?.stepNames).toEqual([
       'admit',
       'resolve_target',
       'authorize',

@@ -41,6 +41,14 @@ export const PIPELINE: readonly Row[] = [
 const stepsOf = (kind: Kind): readonly Row[] => PIPELINE.filter(({ kinds }) => kinds.includes(kind));
 const STEPS: Readonly<Record<Kind, readonly Row[]>> = { call: stepsOf('call'), list: stepsOf('list'), server: stepsOf('server') };
 
+/** The names of each kind's steps, in order. */
+const namesOf = (kind: Kind): readonly string[] => STEPS[kind].map(({ name }) => name);
+export const STEP_NAMES: Readonly<Record<Kind, readonly string[]>> = {
+  call: namesOf('call'),
+  list: namesOf('list'),
+  server: namesOf('server'),
+};
+
 const internalError = (frame: Frame, detail: unknown): Outcome => ({
   kind: 'failed',
   failure: {
@@ -54,16 +62,16 @@ const internalError = (frame: Frame, detail: unknown): Outcome => ({
 /** Walks a frame through the steps of its kind. Never rejects: what a step throws is an internal error with its detail in the record. */
 export async function runPipeline(frame: Frame, services: Services): Promise<Outcome> {
   const rows = STEPS[frame.kind];
-  const { steps } = frame.record;
+  const { stepMs } = frame.record;
   let before = performance.now();
   let outcome: Outcome | undefined;
   try {
     for (let i = 0; i < rows.length && outcome === undefined; i++) {
-      const { name, step } = rows[i] as Row;
+      const { step } = rows[i] as Row;
       const answer = step(frame, services);
       outcome = answer instanceof Promise ? await answer : answer;
       const now = performance.now();
-      steps.push({ name, ms: now - before });
+      stepMs.push(now - before);
       before = now;
     }
   } catch (error) {

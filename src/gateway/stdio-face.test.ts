@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { jsonText, type JsonObject, type Outcome } from '../protocol/index.ts';
+import type { Authentication } from '../security/index.ts';
 import { resolveEndpoint } from './endpoints.ts';
 import { LineReader } from './faces/line-reader.ts';
 import { serveStdio } from './faces/stdio.ts';
@@ -15,7 +16,11 @@ interface Client {
   readonly output: string[];
 }
 
-function connect(servers: readonly TestServer[] = [{ name: 's', handle: () => ok }], maxInFlight = 4): Client {
+function connect(
+  servers: readonly TestServer[] = [{ name: 's', handle: () => ok }],
+  maxInFlight = 4,
+  authenticate: () => Authentication = () => ({ ok: true, principal: agent }),
+): Client {
   const { services, registry } = testGateway(servers);
   const endpoint = resolveEndpoint('s', registry);
   if (endpoint === undefined) throw new Error('no endpoint');
@@ -24,7 +29,7 @@ function connect(servers: readonly TestServer[] = [{ name: 's', handle: () => ok
   const done = serveStdio({
     services,
     endpoint,
-    principal: agent,
+    authenticate,
     input,
     output,
     closing: undefined,
@@ -126,6 +131,22 @@ describe('the stdio face', () => {
     expect(aborted).toEqual([true]);
     await client.end();
     expect(client.output).toEqual([]);
+  });
+
+  it('refuses every request from the moment on when its key ends', async () => {
+    const who: Authentication[] = [{ ok: true, principal: agent }];
+    const client = connect(undefined, undefined, () => who[0] as Authentication);
+    client.send(initialize('2025-11-25'));
+    await client.next();
+    client.send(call(1));
+    expect(await client.next()).toMatchObject({ id: 1, result: {} });
+    who[0] = { ok: false, code: 'credential_revoked', status: 401, message: 'This API key was revoked.' };
+    client.send(call(2));
+    const error = { code: 4010, message: 'This API key was revoked.', data: { code: 'credential_revoked' } };
+    expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 2, error });
+    client.send(request(3, 'tools/list', modernParams({})));
+    expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 3, error });
+    await client.end();
   });
 
   it('holds calls in flight under its cap and writes answers still due after the input ended', async () => {

@@ -1,6 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Authenticator, Principal } from '../security/index.ts';
+import type { Authentication, Authenticator, Principal } from '../security/index.ts';
 import type { Connections } from './connections.ts';
 import { authenticateForMcp, challenge } from './guards.ts';
 import { errorPayload, type RefusalFacts } from './refusal.ts';
@@ -9,6 +9,8 @@ import { statusOf } from '../contract/index.ts';
 /** A connection that asked to be upgraded and whose credential passed the mcp guard. Exactly one of `accept` and `refuse` is called. */
 export interface LocalUpgrade {
   readonly principal: Principal;
+  /** The guard's verdict now: a connection outlives keys that are revoked or expire. */
+  readonly authenticate: () => Authentication;
   readonly request: IncomingMessage;
   /** Aborts when the host begins to close: finish what is under way and end the connection; after the grace period it is destroyed. */
   readonly closing: AbortSignal;
@@ -68,7 +70,8 @@ export class Upgrades {
       });
       return;
     }
-    const who = authenticateForMcp(this.#authenticator, request.headers.authorization);
+    const authenticate = (): Authentication => authenticateForMcp(this.#authenticator, request.headers.authorization);
+    const who = authenticate();
     if (!who.ok) {
       const { code, message, status } = who;
       refuseWith(socket, { code, message, status, headers: { 'www-authenticate': challenge(who) } });
@@ -82,6 +85,7 @@ export class Upgrades {
     this.#connections.adopt(socket);
     handler({
       principal: who.principal,
+      authenticate,
       request,
       closing: this.#closing,
       accept: () => {

@@ -28,8 +28,10 @@ export interface CallRecord {
   tool: string | undefined;
   sideEffect: string | undefined;
   readonly attempts: Attempt[];
-  /** Milliseconds per pipeline step, in order. */
-  readonly steps: { readonly name: string; readonly ms: number }[];
+  /** Names of the pipeline steps of this kind of call: one array that all its records share. */
+  readonly stepNames: readonly string[];
+  /** Milliseconds of the steps that ran, in the order of `stepNames`; a refused call has fewer. */
+  readonly stepMs: number[];
   bytesIn: number;
   bytesOut: number;
   durationMs: number;

@@ -37,7 +37,7 @@ class Family<V> {
 
   /** The series of these label values, in the order of `labelNames`. Beyond the cap all further ones share the series `other`. */
   at(values: readonly string[]): V {
-    const key = values.join('\u0000');
+    const key = values.length === 1 ? (values[0] as string) : values.join('\u0000');
     const known = this.series.get(key);
     if (known !== undefined) return known.value;
     if (this.series.size < MAX_SERIES) return this.#add(key, values);
@@ -90,7 +90,16 @@ export class Histogram {
   }
 
   observe(values: readonly string[], seconds: number): void {
-    const series = this.#family.at(values);
+    this.#add(this.#family.at(values), seconds);
+  }
+
+  /** The same for a family with one label. */
+  observeOne(value: string, seconds: number): void {
+    const series = this.#family.series.get(value);
+    this.#add(series === undefined ? this.#family.at([value]) : series.value, seconds);
+  }
+
+  #add(series: { counts: Uint32Array; sum: number }, seconds: number): void {
     let i = 0;
     while (i < this.#bounds.length && seconds > (this.#bounds[i] as number)) i++;
     series.counts[i] = (series.counts[i] as number) + 1;

@@ -62,7 +62,8 @@ describe('Log.calls', () => {
         record({
           startedAt: Date.UTC(2026, 0, 2),
           durationMs: 1.23456,
-          steps: [{ name: 'a', ms: 0.12345 }],
+          stepNames: ['a'],
+          stepMs: [0.12345],
           attempts: [{ server: 'up', via: 'local', durationMs: 0.98765, outcome: 'ok' }],
           traceId: 't'.repeat(32),
           clientName: 'agent',

@@ -106,9 +106,9 @@ function rareMembers(record: CallRecord, redactor: Redactor): string {
   return text;
 }
 
-function stepMembers(steps: CallRecord['steps']): string {
+function stepMembers({ stepNames, stepMs }: CallRecord): string {
   let text = '';
-  for (const { name, ms } of steps) text += `${text === '' ? '' : ','}"${name}":${round(ms)}`;
+  for (let i = 0; i < stepMs.length; i++) text += `${i === 0 ? '' : ','}"${stepNames[i]}":${round(stepMs[i] as number)}`;
   return text;
 }
 
@@ -132,6 +132,6 @@ function callLine(record: CallRecord, level: LogLevel, time: string, redactor: R
   const head = `{"level":"${level}","time":"${time}","event":"call","id":"${id}","face":"${face}","endpoint":"${endpoint}"`;
   const who = `,"revision":"${revision}","method":${quoted(method)},"principal":"${principal}","client":${quoted(client)}${names}`;
   const what = `,"server":"${server}"${tools},"outcome":"${outcome}"${rareMembers(record, redactor)}`;
-  const when = `,"at":"${new Date(record.startedAt).toISOString()}","durationMs":${round(record.durationMs)},"stepMs":{${stepMembers(record.steps)}}`;
+  const when = `,"at":"${new Date(record.startedAt).toISOString()}","durationMs":${round(record.durationMs)},"stepMs":{${stepMembers(record)}}`;
   return `${head}${who}${what},"bytesIn":${bytesIn},"bytesOut":${bytesOut}${when},"attempts":[${attemptItems(record.attempts)}]}\n`;
 }

@@ -30,7 +30,7 @@ describe('Metrics', () => {
     const metrics = new Metrics({ caps, process: false });
     new BoundedCount('calls_in_flight', 5, caps).enter();
     metrics.calls([
-      record({ steps: [{ name: 'resolve', ms: 0.02 }], attempts: [{ server: 'up', via: 'stdio-legacy', durationMs: 1, outcome: 'ok' }] }),
+      record({ stepNames: ['resolve'], stepMs: [0.02], attempts: [{ server: 'up', via: 'stdio-legacy', durationMs: 1, outcome: 'ok' }] }),
       record({ outcome: 'failed', errorCode: 'busy', durationMs: 2000, tool: undefined }),
     ]);
     const lines = (await metrics.text()).split('\n');
@@ -55,7 +55,7 @@ describe('Metrics', () => {
   it('every line parses, whatever a tool is called', async () => {
     const metrics = new Metrics({ caps: new Caps(), process: false });
     metrics.calls(
-      ['a"b', 'a\\', 'a\nb 1', '}', 'ключ', ''].map((tool) => record({ tool, errorCode: tool, steps: [{ name: 's', ms: 1 }] })),
+      ['a"b', 'a\\', 'a\nb 1', '}', 'ключ', ''].map((tool) => record({ tool, errorCode: tool, stepNames: ['s'], stepMs: [1] })),
     );
     for (const line of (await metrics.text()).split('\n').filter((text) => text !== '')) expect(line).toMatch(LINE);
   });

@@ -53,7 +53,7 @@ export class Metrics {
       this.#calls.add([method, server, record.tool ?? '', record.outcome]);
       if (record.errorCode !== undefined) this.#errors.add([method, server, record.errorCode]);
       this.#durations.observe([method, server], record.durationMs / 1000);
-      for (const { name, ms } of record.steps) this.#steps.observe([name], ms / 1000);
+      record.stepMs.forEach((ms, i) => this.#steps.observeOne(record.stepNames[i] as string, ms / 1000));
       for (const attempt of record.attempts) this.#attempts.add([attempt.server, attempt.via, attempt.outcome]);
       this.#bytes.add(['in'], record.bytesIn);
       this.#bytes.add(['out'], record.bytesOut);

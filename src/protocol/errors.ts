@@ -14,6 +14,8 @@ export const RPC = {
   resourceNotFound: -32002,
   /** Revision 2025-11-25 only. */
   urlElicitationRequired: -32042,
+  /** Ours: the caller's credential is refused. */
+  unauthenticated: 4010,
   /** Ours: the caller may not do this. */
   forbidden: 4030,
   /** Ours: a cap was reached; try again later. */

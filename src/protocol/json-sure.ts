@@ -1,4 +1,4 @@
-import { CLOSE_BRACKET, COMMA, keyText, OPEN_BRACE, OPEN_BRACKET, QUOTE, skipSpace, skipString, skipValue } from './json-scan.ts';
+import { CLOSE_BRACKET, COLON, COMMA, keyText, OPEN_BRACE, OPEN_BRACKET, QUOTE, skipSpace, skipString, skipValue } from './json-scan.ts';
 
 /**
  * V8 (13.6 and 14.6, nodejs/node#63785) may read a key with escapes as another key, which an earlier text of the same shape had: who
@@ -49,11 +49,36 @@ function compareItems(text: string, at: number, value: unknown): Compared {
   return i + 1;
 }
 
+/** Members of all objects in the text: its colons outside strings. */
+function membersIn(text: string): number {
+  let count = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === QUOTE) i = skipString(text, i) - 1;
+    else if (c === COLON) count++;
+  }
+  return count;
+}
+
+/** Members of all objects in the parsed value. */
+function membersOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let count = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) count += membersOf(item);
+    return count;
+  }
+  for (const key of Object.keys(value)) count += 1 + membersOf((value as Readonly<Record<string, unknown>>)[key]);
+  return count;
+}
+
 /**
  * The key of a member, at any depth, that stands twice in the text or that the parsed value does not have. The text must be valid
  * JSON and of a bounded depth.
  */
 export function unsureKey(text: string, value: unknown): string | undefined {
+  // Without escapes no key can be misread, and a key that stands twice makes the text hold more members than the value.
+  if (!text.includes('\\') && membersIn(text) === membersOf(value)) return undefined;
   const end = compare(text, skipSpace(text, 0), value);
   return typeof end === 'number' ? undefined : end.key;
 }

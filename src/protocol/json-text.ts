@@ -88,25 +88,34 @@ function duplicateOfMany(members: readonly Member[]): string | undefined {
 /** New JSON texts for members by key; `null` removes the member. Keys that are not there yet are appended. */
 export type Edits = Readonly<Record<string, string | null>>;
 
-/** The object of `span` with `edits` applied; everything else stays the bytes it was. */
-export function spliceObject(text: string, span: ObjectSpan, edits: Edits): string {
-  const seen = new Set<string>();
-  const parts: string[] = [];
+/** One edit of a member; see `Edits`. */
+export type Edit = readonly [key: string, text: string | null];
+
+function editOf(edits: readonly Edit[], key: string): Edit | undefined {
+  for (const edit of edits) if (edit[0] === key) return edit;
+  return undefined;
+}
+
+/** The object of `span` with `edits` applied; everything else stays the bytes it was. Each key stands at most once in `edits`. */
+export function spliceMembers(text: string, span: ObjectSpan, edits: readonly Edit[]): string {
+  let spliced = '';
   for (const { key, keyStart, start, end } of span.members) {
-    // Own edits only: a member may be called "constructor" or "__proto__".
-    const edit = Object.hasOwn(edits, key) ? edits[key] : undefined;
-    if (edit === undefined) {
-      parts.push(text.slice(keyStart, end));
-      continue;
-    }
-    seen.add(key);
-    if (edit !== null) parts.push(text.slice(keyStart, start) + edit);
+    const edit = editOf(edits, key);
+    if (edit?.[1] === null) continue;
+    const member = edit === undefined ? text.slice(keyStart, end) : text.slice(keyStart, start) + edit[1];
+    spliced += spliced === '' ? member : `,${member}`;
   }
-  for (const key in edits) {
-    const edit = edits[key];
-    if (edit !== null && edit !== undefined && !seen.has(key)) parts.push(`${JSON.stringify(key)}:${edit}`);
+  for (const [key, added] of edits) {
+    if (added === null || memberOf(span, key) !== undefined) continue;
+    const member = `${JSON.stringify(key)}:${added}`;
+    spliced += spliced === '' ? member : `,${member}`;
   }
-  return `{${parts.join(',')}}`;
+  return `{${spliced}}`;
+}
+
+/** The same with the edits as an object. */
+export function spliceObject(text: string, span: ObjectSpan, edits: Edits): string {
+  return spliceMembers(text, span, Object.entries(edits));
 }
 
 /** A JsonText of a value that is ours to write. */

@@ -29,6 +29,7 @@ export interface Stamp {
 export function stampResult(result: JsonText, stamp: Stamp): string {
   const { value, text } = result;
   const meta = isObject(value._meta) ? value._meta : undefined;
+  if (typeof value.resultType === 'string' && meta?.[META.serverInfo] !== undefined && stamp.cache === undefined) return text;
   const edits: Record<string, string> = {};
   if (typeof value.resultType !== 'string') edits.resultType = '"complete"';
   if (meta?.[META.serverInfo] === undefined) edits._meta = metaWith(result, meta, META.serverInfo, JSON.stringify(stamp.serverInfo));

@@ -1,3 +1,4 @@
+export { apiCaller, type ApiCaller } from './api-identity.ts';
 export { createAuditTrail, type AuditEntry, type AuditRow, type AuditTrail } from './audit.ts';
 export { createApiKeys, ensureFirstKeys, type ApiKeys, type ApiKeysOptions } from './keys/api-keys.ts';
 export type { FirstKeys, FirstKeysOptions } from './keys/first-keys.ts';

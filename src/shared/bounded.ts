@@ -93,8 +93,9 @@ export class Bounded<K, V> implements Gauge {
     return this.#entries.delete(key);
   }
 
+  /** All values as they are now: what the caller does to the collection meanwhile does not disturb the walk. */
   *values(): Generator<V> {
-    for (const entry of this.#entries.values()) yield entry.value;
+    yield* Array.from(this.#entries.values(), ({ value }) => value);
   }
 
   /** Drops what has been idle for too long; the owner calls it from its timer. Returns how many went. */

@@ -26,7 +26,7 @@ let wire: McpWire;
 beforeAll(async () => {
   gateway = await startGatewayProcess({ config: { mcpServers: { everything: everythingStdio() } } });
   wire = new McpWire(gateway.endpoint('/mcp'), gateway.agentKey);
-  await wire.modern('tools/list');
+  await gateway.connected(['everything']);
 }, PATIENCE_MS);
 
 showLogOnFailure(() => gateway);
@@ -90,6 +90,7 @@ describe('what is no JSON-RPC message', () => {
     ['the envelope', '{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call"}'],
     ['the envelope, escaped', String.raw`{"jsonrpc":"2.0","id":1,"method":"tools/list","\u006dethod":"tools/call"}`],
     ['params', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","name":"b"}}'],
+    ['arguments', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"everything__get-sum","arguments":{"a":1,"a":2,"b":3}}}'],
     ['_meta', `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"${META_VERSION}":"${MODERN}","${META_VERSION}":"x"}}}`],
   ])('a member that stands twice in %s', async (_where, body) => {
     expectError(await wire.post(body), 400, -32600, /twice/, 1);

@@ -6,7 +6,6 @@ import { metric } from '../support/metrics.ts';
 import { OwnedProcess } from '../support/processes.ts';
 import { PATIENCE_MS, until } from '../support/until.ts';
 import { fixtureStdio, startFixtureHttp } from '../support/upstreams.ts';
-import { ask } from '../support/wire.ts';
 
 const SERVERS = ['modern-stdio', 'legacy-stdio', 'modern-http', 'legacy-http'] as const;
 
@@ -14,7 +13,7 @@ let gateway: GatewayProcess;
 
 const wireOf = (server?: string): McpWire =>
   new McpWire(gateway.endpoint(server === undefined ? '/mcp' : `/mcp/${server}`), gateway.agentKey);
-const metrics = async (): Promise<string> => (await ask(gateway.endpoint('/metrics'), { method: 'GET' })).text;
+const metrics = (): Promise<string> => gateway.metrics();
 const inFlight = async (server: string): Promise<number> => metric(await metrics(), 'stockpulse_upstream_in_flight', { server });
 const isCalling = (server: string): Promise<unknown> => until(`a call at ${server}`, async () => (await inFlight(server)) === 1);
 const isIdle = (server: string): Promise<unknown> => until(`no call at ${server}`, async () => (await inFlight(server)) === 0);
@@ -31,9 +30,7 @@ beforeAll(async () => {
     small: { ...fixtureStdio({ era: 'modern' }), maxInFlight: 2 },
   };
   gateway = await startGatewayProcess({ config: { mcpServers, limits: { resultBytes: 1_000_000 } } });
-  for (const server of Object.keys(mcpServers)) {
-    await until(`${server} is ready`, async () => metric(await metrics(), 'stockpulse_upstream_state', { server, state: 'ready' }) === 1);
-  }
+  await gateway.connected(Object.keys(mcpServers));
 }, PATIENCE_MS * 2);
 
 showLogOnFailure(() => gateway);
@@ -206,6 +203,13 @@ describe('limits', () => {
     const calls = Array.from({ length: 200 }, (_, i) => wireOf(SERVERS[i % 4]).call('echo', { text: `number ${i}` }));
     const replies = await Promise.all(calls);
     expect(replies.map(textOf)).toEqual(replies.map((_, i) => `number ${i}`));
+  });
+
+  it('a call of a session may outlast every housekeeping of the gateway', async () => {
+    // Idle sessions are looked for every 15 s; one with a call under way is not idle.
+    const session = await wireOf('modern-http').open('2025-11-25');
+    expect(textOf(await session.call('slow', { ms: 20_000 }))).toBe('done');
+    expect((await session.request('ping')).json?.result).toEqual({});
   });
 
   it('an id in use is refused, and is free again afterwards', async () => {

@@ -130,6 +130,7 @@ beforeAll(async () => {
     'legacy-http': legacy.block,
   };
   gateway = await startGatewayProcess({ config: { mcpServers } });
+  await gateway.connected(Object.keys(mcpServers));
 }, PATIENCE_MS * 3);
 
 showLogOnFailure(() => gateway);

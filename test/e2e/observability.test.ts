@@ -24,7 +24,7 @@ const COMPLAINS = 'process.stderr.write("cannot log in with " + process.env.TOKE
 let gateway: GatewayProcess;
 let wire: McpWire;
 
-const metrics = async (): Promise<string> => (await ask(gateway.endpoint('/metrics'), { method: 'GET' })).text;
+const metrics = (): Promise<string> => gateway.metrics();
 const linesOf = (tool: string): Record<string, unknown>[] => gateway.callLines().filter((line) => line.tool === tool);
 
 beforeAll(async () => {
@@ -38,9 +38,7 @@ beforeAll(async () => {
   };
   gateway = await startGatewayProcess({ config: { mcpServers, log: { level: 'debug' } }, env: { PLANTED_TOKEN: PLANTED.env } });
   wire = new McpWire(gateway.endpoint('/mcp'), gateway.agentKey);
-  for (const server of ['everything', 'fixture', 'remote']) {
-    await until(`${server} is ready`, async () => metric(await metrics(), 'stockpulse_upstream_state', { server, state: 'ready' }) === 1);
-  }
+  await gateway.connected(['everything', 'fixture', 'remote']);
 }, PATIENCE_MS * 2);
 
 showLogOnFailure(() => gateway);

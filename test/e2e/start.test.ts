@@ -145,6 +145,14 @@ describe('the command', { timeout: SLOW }, () => {
     const elsewhere = stockpulse(['start'], environment({ PORT: url.port, STOCKPULSE_DATA_DIR: join(folder, 'other') }));
     expect(await elsewhere.ended).toBe(4);
     expect(elsewhere.err).toContain(url.port);
+    // That start got as far as its database, and still the first one that succeeds shows the keys.
+    const other = join(folder, 'other');
+    const third = stockpulse(['start'], environment({ STOCKPULSE_DATA_DIR: other }));
+    await ready(third);
+    expect(third.out).toContain(join(other, 'first-keys.txt'));
+    expect(readFileSync(join(other, 'first-keys.txt'), 'utf8')).toMatch(/^approver key.*: spk_/m);
+    third.child.kill('SIGINT');
+    expect(await third.ended).toBe(0);
     expect(await accepts(url)).toBe(true);
     gateway.child.kill('SIGINT');
     expect(await gateway.ended).toBe(0);

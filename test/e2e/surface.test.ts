@@ -18,6 +18,7 @@ let gateway: GatewayProcess;
 beforeAll(async () => {
   const config = { mcpServers: { fixture: fixtureStdio({ era: 'modern' }) } };
   gateway = await startGatewayProcess({ config, env: { STOCKPULSE_BOOTSTRAP_API_KEY: AGENT_KEY } });
+  await gateway.connected(['fixture']);
 }, PATIENCE_MS);
 
 afterAll(endGateways, PATIENCE_MS);
@@ -109,7 +110,7 @@ describe('the first start', () => {
 
 it('metrics have these names', async () => {
   await new McpWire(gateway.endpoint('/mcp/fixture'), AGENT_KEY).call('echo', { text: 'x' });
-  const { text } = await ask(gateway.endpoint('/metrics'), { method: 'GET' });
+  const text = await gateway.metrics();
   expect(metricNames(text).filter((name) => name.startsWith('stockpulse_'))).toEqual([
     'stockpulse_attempts_total',
     'stockpulse_bounded_cap',

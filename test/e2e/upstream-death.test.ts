@@ -7,14 +7,14 @@ import { metric } from '../support/metrics.ts';
 import { canListProcesses, commandLine, markedProcesses, newMark } from '../support/process-marks.ts';
 import { PATIENCE_MS, until } from '../support/until.ts';
 import { everythingStdio, filesystemStdio, fixtureStdio } from '../support/upstreams.ts';
-import { ask, type Reply } from '../support/wire.ts';
+import type { Reply } from '../support/wire.ts';
 
 const mark = newMark();
 let gateway: GatewayProcess;
 let folder: string;
 
 const wireOf = (server: string): McpWire => new McpWire(gateway.endpoint(`/mcp/${server}`), gateway.agentKey);
-const metrics = async (): Promise<string> => (await ask(gateway.endpoint('/metrics'), { method: 'GET' })).text;
+const metrics = (): Promise<string> => gateway.metrics();
 const inFlight = async (server: string): Promise<number> => metric(await metrics(), 'stockpulse_upstream_in_flight', { server });
 
 /** A tool result that says that the call failed, names the server, and what the caller can know about its effect. */
@@ -39,9 +39,7 @@ beforeAll(async () => {
     missing: { command: '/no/such/program' },
   };
   gateway = await startGatewayProcess({ config: { mcpServers }, env: { STOCKPULSE_E2E_MARK: mark } });
-  for (const server of ['everything', 'files', 'modern', 'legacy']) {
-    await until(`${server} is ready`, async () => metric(await metrics(), 'stockpulse_upstream_state', { server, state: 'ready' }) === 1);
-  }
+  await gateway.connected(['everything', 'files', 'modern', 'legacy']);
 }, PATIENCE_MS * 2);
 
 showLogOnFailure(() => gateway);

@@ -2,9 +2,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach } from 'vitest';
+import { metric } from './metrics.ts';
 import { LAUNCHER } from './paths.ts';
 import { MARK, newMark } from './process-marks.ts';
 import { endProcesses, OwnedProcess, run, type Ending } from './processes.ts';
+import { until } from './until.ts';
+import { ask } from './wire.ts';
 
 export interface GatewayOptions {
   /** What stockpulse.yaml holds; JSON is YAML. */
@@ -70,6 +73,19 @@ export class GatewayProcess {
   /** What a desktop host would start to speak stdio with this gateway. */
   stdioTarget(...args: string[]): { command: string; args: string[]; env: Record<string, string> } {
     return { command: process.execPath, args: [LAUNCHER, 'stdio', ...args], env: { ...this.#env } };
+  }
+
+  /** The text of /metrics. */
+  async metrics(): Promise<string> {
+    return (await ask(this.endpoint('/metrics'), { method: 'GET' })).text;
+  }
+
+  /** Waits until all these servers are connected: on a busy machine that takes longer than a list waits. */
+  async connected(servers: readonly string[]): Promise<void> {
+    await until(`connected: ${servers.join(', ')}`, async () => {
+      const text = await this.metrics();
+      return servers.every((server) => metric(text, 'stockpulse_upstream_state', { server, state: 'ready' }) === 1);
+    });
   }
 
   /** The call lines of the log so far. */

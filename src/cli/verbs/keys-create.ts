@@ -12,6 +12,9 @@ interface CreateOptions extends JsonOption {
   readonly approverKeyFile?: string;
 }
 
+/** Scopes stand apart by blanks or commas. */
+const scopesOf = (words: readonly string[]): string[] => words.flatMap((word) => word.split(',')).filter((scope) => scope !== '');
+
 function days(word: string | undefined): number | undefined {
   if (word === undefined) return undefined;
   const count = Number(word);
@@ -36,7 +39,7 @@ export function addKeysCreate(keys: Command, cli: Cli): void {
     cli.run(async (name: string, options: CreateOptions) => {
       const expiresInDays = days(options.expiresDays);
       const approver = await approverKey(cli.context, options.approverKeyFile);
-      const body = { name, scopes: [...(options.scope ?? ['market:read'])], ...(expiresInDays !== undefined && { expiresInDays }) };
+      const body = { name, scopes: scopesOf(options.scope ?? ['market:read']), ...(expiresInDays !== undefined && { expiresInDays }) };
       const reply = await withManagement(cli.context, (client) => client.ask(adminRoutes.createKey, { body }, { approver }));
       if (options.json) return sayJson(cli.context, reply);
       const { key, secret } = reply;

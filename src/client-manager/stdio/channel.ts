@@ -3,7 +3,9 @@ import {
   errorText,
   notificationText,
   requestText,
+  RPC,
   type Era,
+  type InvalidMessage,
   type Message,
   type RequestMessage,
   type ResponseMessage,
@@ -192,9 +194,19 @@ export class StdioChannel implements LineSink {
     if (message?.kind === 'request') this.#request(message);
     else if (message?.kind === 'notification') {
       if (message.method === 'notifications/tools/list_changed') this.toolsChanged();
-    } else if (message?.kind === 'invalid' && message.idText !== 'null') {
-      if (this.era === 'legacy') this.#say(errorText(message.idText, message.error));
-    } else if (bytes > 0) this.#countGarbage(text);
+    } else if (message?.kind === 'invalid' && message.error.code !== RPC.parseError) this.#invalid(message, text);
+    else if (bytes > 0) this.#countGarbage(text);
+  }
+
+  /** A request is answered with what is wrong with it. An answer never is: its call ends here, instead of waiting for a better one. */
+  #invalid({ idText, error }: InvalidMessage, text: string): void {
+    const { id, method } = JSON.parse(text) as { readonly id?: unknown; readonly method?: unknown };
+    const pending = typeof id === 'number' && method === undefined ? this.#pending.get(id) : undefined;
+    if (pending !== undefined && pending.line === undefined)
+      this.#settle(pending, this.#options.failures.protocol('answered with something that is not JSON-RPC', error.message));
+    else if (idText !== 'null' && method !== undefined) {
+      if (this.era === 'legacy') this.#say(errorText(idText, error));
+    } else this.#countGarbage(text);
   }
 
   #request(message: RequestMessage): void {

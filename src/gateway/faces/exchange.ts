@@ -10,7 +10,8 @@ export interface Exchange {
   readonly response: ServerResponse;
   readonly endpoint: Endpoint;
   readonly principal: Principal;
-  readonly bytesIn: number;
+  /** Size of the body, once it was read. */
+  bytesIn: number;
 }
 
 const JSON_TYPE = 'application/json';

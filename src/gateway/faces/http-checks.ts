@@ -55,7 +55,8 @@ function judge(headers: IncomingHttpHeaders): HttpRefusal | undefined {
 }
 
 export function bodyTooLarge(limit: number): HttpRefusal {
-  return { status: 413, error: invalidRequest(`The body is larger than ${limit} bytes.`), closes: true };
+  // The connection stays: what is left of the body is read and dropped, or the client would see a reset instead of this answer.
+  return { status: 413, error: invalidRequest(`The body is larger than ${limit} bytes.`) };
 }
 
 /** The body's text, or undefined if it is not UTF-8. */

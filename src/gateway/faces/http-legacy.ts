@@ -115,6 +115,12 @@ async function serveMember(exchange: Exchange, session: Session, message: Messag
   return undefined;
 }
 
+/** What is wrong with a message that only a session can have, where there is none: it may be a modern client's. */
+function strayRefusal({ kind }: Message): HttpRefusal | undefined {
+  if (kind === 'batch') return refuse(400, 'A batch exists only in a session of revision 2025-03-26; send one message per request.');
+  return kind === 'response' ? refuse(400, 'A response belongs to a session: nothing was asked here.') : undefined;
+}
+
 /** A POST of a legacy client: `initialize` opens a session, everything else happens in one (S25 transports). */
 export async function serveLegacy(
   exchange: Exchange,
@@ -125,6 +131,8 @@ export async function serveLegacy(
   if (message.kind === 'request' && message.method === 'initialize' && exchange.request.headers['mcp-session-id'] === undefined) {
     return initialize(exchange, message, sessions, services);
   }
+  const stray = exchange.request.headers['mcp-session-id'] === undefined ? strayRefusal(message) : undefined;
+  if (stray !== undefined) return sendRefusal(exchange.response, stray);
   const session = sessionOf(exchange, sessions, idOf(message));
   if (isRefusal(session)) return sendRefusal(exchange.response, session);
   switch (message.kind) {

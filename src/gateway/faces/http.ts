@@ -32,7 +32,8 @@ export function httpFace(options: HttpFaceOptions): FastifyPluginAsync {
     if (!body.ok) return body.why === 'too_large' ? sendRefusal(response, bodyTooLarge(options.bodyBytes)) : undefined;
     const text = bodyText(body.bytes);
     if (text === undefined) return sendRefusal(response, notUtf8);
-    return dispatch({ ...raw, bytesIn: body.bytes.length }, text);
+    raw.bytesIn = body.bytes.length;
+    return dispatch(raw, text);
   }
 
   async function dispatch(exchange: Exchange, text: string): Promise<void> {

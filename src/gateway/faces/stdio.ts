@@ -14,7 +14,7 @@ import {
   type NotificationMessage,
   type RequestMessage,
 } from '../../protocol/index.ts';
-import type { Principal } from '../../security/index.ts';
+import type { Authentication } from '../../security/index.ts';
 import { answerRequest, LEGACY_METHODS, MODERN_METHODS } from '../answer.ts';
 import type { Endpoint } from '../endpoints.ts';
 import type { Services } from '../frame.ts';
@@ -24,7 +24,8 @@ import { LineReader, type Line } from './line-reader.ts';
 export interface StdioFaceOptions {
   readonly services: Services;
   readonly endpoint: Endpoint;
-  readonly principal: Principal;
+  /** Who the requests are from, asked for each. */
+  readonly authenticate: () => Authentication;
   readonly input: Readable;
   readonly output: Writable;
   /** Aborts when the gateway shuts down: no further message is read, answers still due are written. */
@@ -114,6 +115,8 @@ class Connection {
   }
 
   async #request(request: RequestMessage): Promise<string> {
+    const who = this.#options.authenticate();
+    if (!who.ok) return errorText(request.idText, rpcError(RPC.unauthenticated, who.message, { code: who.code }));
     const client = this.#clientOf(request);
     if (typeof client === 'string') return client;
     const key = inFlightKey(request.id);
@@ -127,8 +130,9 @@ class Connection {
     }
     const controller = new AbortController();
     this.#inFlight.set(key, controller);
-    const { services, endpoint, principal } = this.#options;
+    const { services, endpoint } = this.#options;
     const bytesIn = request.params?.text.length ?? 0;
+    const { principal } = who;
     const incoming = { face: 'stdio', endpoint, principal, client, request, headers: undefined, bytesIn, signal: controller.signal };
     const answer = await answerRequest(incoming, services);
     this.#inFlight.delete(key);

@@ -5,8 +5,7 @@ const DISCOVER_HINT: CacheHint = { ttlMs: 60_000, cacheScope: 'private' };
 
 /** The identity that an endpoint answers with: the server's own on `/mcp/<server>`, the gateway's on `/mcp`. */
 export function identityOf(frame: Frame, { registry, settings }: Services): Implementation {
-  const gateway = { name: settings.name, title: settings.title, version: settings.version };
-  if (frame.endpoint.kind === 'joined') return gateway;
+  if (frame.endpoint.kind === 'joined') return { name: settings.name, title: settings.title, version: settings.version };
   return registry.get(frame.endpoint.server)?.facts.info ?? { name: frame.endpoint.server, version: '' };
 }
 

@@ -1,13 +1,14 @@
 import { eraOf, RPC, rpcError, type CacheHint, type JsonText, type Outcome } from '../../protocol/index.ts';
-import type { Registry, ServerEntry } from '../../registry/index.ts';
-import type { Frame, Services, Step } from '../frame.ts';
+import type { ServerEntry } from '../../registry/index.ts';
+import { firstConnections } from '../first-connections.ts';
+import type { Frame, Step } from '../frame.ts';
 import type { ExposedTool, View } from '../view.ts';
 
 /** One page of the endpoint's tools that the caller may use, in the servers' order. */
 export const listTools: Step = async (frame, services): Promise<Outcome> => {
   const cursor = frame.request.params?.value.cursor;
   if (cursor !== undefined && typeof cursor !== 'string') return badCursor('it must be a string');
-  await firstConnections(frame, services);
+  await firstConnections(frame, services, () => true);
   const view = services.views.of(frame.endpoint);
   const visible = view.tools.filter(({ tool }) => tool.scopes.every((scope) => frame.principal.scopes.has(scope)));
   const start = cursor === undefined ? 0 : positionAfter(cursor, frame.endpoint.path, visible);
@@ -50,28 +51,4 @@ function listResult(frame: Frame, page: readonly ExposedTool[], nextCursor: stri
   if (nextCursor !== undefined) members.push(`"nextCursor":${JSON.stringify(nextCursor)}`);
   if (modern) members.push(`"ttlMs":${hint.ttlMs},"cacheScope":"${hint.cacheScope}"`);
   return { text: `{${members.join(',')}}`, value: { ...hint } };
-}
-
-/** Waits, at most for the set time, until every server of the endpoint had its first chance: a host lists tools once, right at its start. */
-async function firstConnections(frame: Frame, { registry, views, settings }: Services): Promise<void> {
-  const waiting = (): boolean => views.of(frame.endpoint).servers.some(({ name }) => isConnecting(registry, name));
-  if (!waiting() || settings.listWaitMs <= 0) return;
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      unsubscribe();
-      frame.signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, settings.listWaitMs);
-    const unsubscribe = registry.onChange(() => {
-      if (!waiting()) done();
-    });
-    frame.signal.addEventListener('abort', done, { once: true });
-  });
-}
-
-function isConnecting(registry: Registry, name: string): boolean {
-  const entry = registry.get(name);
-  return entry?.state.state === 'connecting' && entry.eras.length === 0;
 }

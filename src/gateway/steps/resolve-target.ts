@@ -1,7 +1,8 @@
 import { isObject, RPC, rpcError, type Outcome } from '../../protocol/index.ts';
-import type { Frame, Step } from '../frame.ts';
+import { firstConnections } from '../first-connections.ts';
+import type { Frame, Services, Step } from '../frame.ts';
 import { serverOfName } from '../naming.ts';
-import type { View } from '../view.ts';
+import type { ExposedTool, View } from '../view.ts';
 
 const invalidParams = (message: string): Outcome => ({ kind: 'error', error: rpcError(RPC.invalidParams, message) });
 
@@ -12,9 +13,24 @@ export const resolveTarget: Step = (frame, services) => {
   if (typeof name !== 'string') return invalidParams('tools/call needs params.name, the name of a tool.');
   const args = params?.arguments;
   if (args !== undefined && args !== null && !isObject(args)) return invalidParams('params.arguments must be an object.');
+  const exposed = services.views.of(frame.endpoint).byName.get(name);
+  if (exposed === undefined) return afterFirstConnection(name, frame, services);
+  return routeTo(exposed, frame, services);
+};
+
+/** The tool may belong to a server that is just starting. */
+async function afterFirstConnection(name: string, frame: Frame, services: Services): Promise<Outcome | undefined> {
+  const hinted = hintedServer(name, frame);
+  await firstConnections(frame, services, (server) => server === hinted);
   const view = services.views.of(frame.endpoint);
   const exposed = view.byName.get(name);
-  if (exposed === undefined) return unknownTool(name, frame, view);
+  return exposed === undefined ? unknownTool(name, frame, view) : routeTo(exposed, frame, services);
+}
+
+const hintedServer = (name: string, { endpoint }: Frame): string | undefined =>
+  endpoint.kind === 'server' ? endpoint.server : serverOfName(name);
+
+function routeTo(exposed: ExposedTool, frame: Frame, services: Services): undefined {
   const { tool, server } = exposed;
   frame.exposed = exposed;
   frame.record.server = server;
@@ -29,12 +45,11 @@ export const resolveTarget: Step = (frame, services) => {
     caller: { principal: frame.principal.id, scopes: frame.principal.scopes },
     deadlineMs: services.settings.deadlineMs,
   };
-  return undefined;
-};
+}
 
 function unknownTool(name: string, frame: Frame, view: View): Outcome {
   const shown = name.slice(0, 128);
-  const hinted = frame.endpoint.kind === 'server' ? frame.endpoint.server : serverOfName(name);
+  const hinted = hintedServer(name, frame);
   const entry = view.servers.find((server) => server.name === hinted);
   if (entry !== undefined && entry.state.state !== 'ready' && entry.tools.length === 0) {
     const reason = entry.state.state === 'backing_off' ? entry.state.reason : `it is ${entry.state.state}`;

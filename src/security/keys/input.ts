@@ -67,6 +67,6 @@ export function checkApprover(scopes: readonly string[], actor: KeyActor): void 
   if (!scopes.includes('approve') || actor.approver?.scopes.has('approve') === true) return;
   throw new AppError(
     'approver_required',
-    'A key with the scope approve is handed out by an approver: repeat the request with your approver key (CLI: --approver-key; HTTP: header x-stockpulse-approver).',
+    'A key with the scope approve is handed out by an approver: repeat the request with your approver key (CLI: --approver-key-file; HTTP: header x-stockpulse-approver).',
   );
 }

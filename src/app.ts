@@ -7,7 +7,7 @@ import { createClientManager, type ClientManager, type UpstreamConfig } from './
 import { configNotes, secretsOf, type Config } from './config/index.ts';
 import { ADMIN_PREFIX } from './contract/index.ts';
 import { createGateway, type McpGateway } from './gateway/index.ts';
-import { createHttpHost, type HttpHost, type Readiness } from './http/index.ts';
+import { createHttpHost, readinessOf, type HttpHost } from './http/index.ts';
 import { addGauges, Log, Metrics, Recorder, Redactor, reportEvent } from './observability/index.ts';
 import type { Target } from './protocol/index.ts';
 import { Registry } from './registry/index.ts';
@@ -24,8 +24,17 @@ import {
   type SecurityTables,
 } from './security/index.ts';
 import { createLocalServer } from './server-manager/index.ts';
-import { AppError, Caps, messageOf, systemClock } from './shared/index.ts';
-import { acquireOwnership, openStorage, readOwner, typedDb, type OwnerInfo, type Storage } from './storage/index.ts';
+import { AppError, Caps, systemClock } from './shared/index.ts';
+import {
+  acquireOwnership,
+  checkClaim,
+  claimFolder,
+  openStorage,
+  readOwner,
+  typedDb,
+  type OwnerInfo,
+  type Storage,
+} from './storage/index.ts';
 
 export const VERSION: string = packageJson.version;
 
@@ -158,15 +167,6 @@ function createMcp(
   });
 }
 
-async function readiness(storage: Storage): Promise<Readiness> {
-  try {
-    await storage.ready();
-    return { ok: true, checks: [{ name: 'storage', ok: true }] };
-  } catch (error) {
-    return { ok: false, checks: [{ name: 'storage', ok: false, message: messageOf(error) }] };
-  }
-}
-
 function createUpstreams(
   config: Config,
   servers: readonly UpstreamConfig[],
@@ -204,7 +204,7 @@ function createHost(config: Config, parts: Pick<Built, 'keys' | 'caps' | 'log' |
       requestBurstPerKey: limits.requestsPerSecond * 2,
     },
     onEvent: (event) => reportEvent(parts.log, event),
-    ready: () => readiness(parts.storage),
+    ready: () => readinessOf({ storage: () => parts.storage.ready() }),
     metrics: () => parts.metrics.text(),
     metricsToken: config.metrics.token,
   });
@@ -257,9 +257,11 @@ async function build(config: Config, options: StartOptions, stack: AsyncDisposab
   const { caps, log, redactor, metrics, recorder } = observe(config, options);
   stack.defer(() => log.close());
   const onFault = (error: unknown): void => log.event('error', 'storage_fault', { error });
+  checkClaim(config.dataDir, config.database.url === undefined ? 'pglite' : 'postgres');
   const migrations = [...securityMigrations];
   const storage = await openStorage({ databaseUrl: config.database.url, dataDir: config.dataDir, migrations, onFault });
   stack.defer(() => storage.close());
+  claimFolder(config.dataDir, storage.kind);
   const agentKeyFile = join(config.dataDir, 'agent.key');
   const keys = await openKeys(storage, caps, log, agentKeyFile);
   stack.defer(() => keys.stop());

@@ -46,7 +46,8 @@ async function serverCheck(name: string, options: DoctorOptions, signal: AbortSi
   const test = await options.testServer(name, signal);
   const label = `server ${name}`;
   if (!test.ok) {
-    const advice = test.advice ?? `Correct mcpServers.${name} in the configuration, then run "stockpulse servers restart ${name}".`;
+    const next = `Is it running and reachable? Check mcpServers.${name} in the configuration, then run "stockpulse servers restart ${name}".`;
+    const advice = test.advice === undefined ? next : `${next} ${test.advice}`;
     return { name: label, status: 'failed', message: test.problem ?? 'It cannot be reached.', advice };
   }
   const message = `${test.tools} tools in ${Math.round(test.durationMs)} ms, ${test.eras.join(' and ')}`;

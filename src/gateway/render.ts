@@ -56,7 +56,7 @@ function isToolError(frame: Frame, failure: Failure): boolean {
 /** A failure as a tool result: one line for the model, and the same as data for programs. */
 function failureResult(failure: Failure): string {
   const { code, message, executed, retryAfterMs } = failure;
-  const retryable = executed === 'no' && (code === 'busy' || code === 'upstream_unavailable' || code === 'deadline_exceeded');
+  const retryable = executed === 'no' && (code === 'busy' || code === 'deadline_exceeded' || retryAfterMs !== undefined);
   const facts = { code, message, retryable, executed, ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }) };
   return JSON.stringify({ content: [{ type: 'text', text: JSON.stringify(facts) }], isError: true });
 }
@@ -76,9 +76,16 @@ function renderFailure(frame: Frame, services: Services, failure: Failure): Answ
 
 /** Errors of the gateway's own steps are already right for the era; an upstream's are translated (PROTOCOL C2). */
 function translated(frame: Frame, error: RpcError): RpcError {
-  const fromUpstream = frame.record.attempts.length > 0;
-  if (!fromUpstream) return error;
-  return eraOf(frame.client.revision) === 'modern' ? errorForModern(error) : errorForLegacy(error, frame.request.method);
+  const last = frame.record.attempts.at(-1);
+  if (last === undefined) return error;
+  if (eraOf(frame.client.revision) === 'legacy') return errorForLegacy(error, frame.request.method);
+  return errorForModern(error, undefined, last.via.endsWith('-modern') ? 'modern' : 'legacy');
+}
+
+/** A legacy client cannot declare capabilities per request: a modern server's wish for one is a result that the model sees (PROTOCOL C2). */
+function isMissingCapability({ client, record, request }: Frame, error: RpcError): boolean {
+  if (error.code !== RPC.missingRequiredClientCapability || eraOf(client.revision) === 'modern') return false;
+  return request.method === 'tools/call' && record.attempts.at(-1)?.via.endsWith('-modern') === true;
 }
 
 /** The JSON-RPC response for an outcome, in the words of the client's revision. */
@@ -86,6 +93,9 @@ export function render(frame: Frame, services: Services, outcome: Outcome): Answ
   const { idText, method } = frame.request;
   const modern = eraOf(frame.client.revision) === 'modern';
   if (outcome.kind === 'failed') return renderFailure(frame, services, outcome.failure);
+  if (outcome.kind === 'error' && isMissingCapability(frame, outcome.error)) {
+    return renderFailure(frame, services, { code: 'upstream_failed', message: outcome.error.message, executed: 'no' });
+  }
   if (outcome.kind === 'error') {
     const error = translated(frame, outcome.error);
     return { text: errorText(idText, error), status: (modern && MODERN_STATUS[error.code]) || 200 };

@@ -72,4 +72,19 @@ describe('sweeping sessions', () => {
     expect(sessions.find(id, 'key:1', '/mcp')?.id).toBe(id);
     sessions.close();
   });
+
+  it('let one principal fill its share only: its longest unused session goes first, never one with a call', () => {
+    const sessions = new Sessions({ cap: 4, idleMs: 1000, caps: new Caps(), clock: { now: () => 0 } });
+    const first = sessions.open('a', '/mcp', client);
+    const second = sessions.open('a', '/mcp', client);
+    sessions.find(first?.id ?? '', 'a', '/mcp');
+    const third = sessions.open('a', '/mcp', client);
+    expect(sessions.find(second?.id ?? '', 'a', '/mcp')).toBeUndefined();
+    first?.inFlight.set('1', new AbortController());
+    sessions.open('a', '/mcp', client);
+    expect(sessions.find(third?.id ?? '', 'a', '/mcp')).toBeUndefined();
+    expect(sessions.find(first?.id ?? '', 'a', '/mcp')).toBe(first);
+    expect(sessions.open('b', '/mcp', client)).toBeDefined();
+    sessions.close();
+  });
 });

@@ -3,3 +3,4 @@ export { defaultHttpLimits, type Guard, type HttpEvent, type HttpHostOptions, ty
 export { findPortHolder, type PortHolder } from './port-holder.ts';
 export type { RefusalFacts } from './refusal.ts';
 export type { LocalUpgrade, UpgradeHandler } from './upgrades.ts';
+export { readinessOf } from './readiness.ts';

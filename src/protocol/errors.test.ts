@@ -14,6 +14,7 @@ describe('RPC (S26 basic, "Error Codes")', () => {
       unsupportedProtocolVersion: -32022,
       resourceNotFound: -32002,
       urlElicitationRequired: -32042,
+      unauthenticated: 4010,
       forbidden: 4030,
       busy: 4290,
       upstreamFailed: 5020,

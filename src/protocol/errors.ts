@@ -1,4 +1,5 @@
 import { isObject } from './meta.ts';
+import type { Era } from './revisions.ts';
 
 /** JSON-RPC and MCP error codes (2026-07-28, basic, "Error Codes"), and our own, which lie outside the reserved range. */
 export const RPC = {
@@ -69,11 +70,11 @@ function asInternal(error: RpcError): RpcError {
 
 /**
  * An upstream's error as a client of the modern era may see it (PROTOCOL C2). Header and version mismatches between us and the
- * upstream are ours to solve and become internal errors; codes without a meaning in this revision keep theirs in `data.upstreamCode`.
+ * upstream (of the given era) are ours to solve and become internal errors; codes without a meaning in this revision keep theirs in `data.upstreamCode`.
  */
-export function errorForModern(error: RpcError, uri?: string): RpcError {
+export function errorForModern(error: RpcError, uri?: string, era: Era = 'modern'): RpcError {
   if (error.code === RPC.resourceNotFound) return rpcError(RPC.invalidParams, error.message, uri === undefined ? error.data : { uri });
-  if (error.code === RPC.missingRequiredClientCapability) return error;
+  if (error.code === RPC.missingRequiredClientCapability && era === 'modern') return error;
   return inServerRange(error.code) ? asInternal(error) : error;
 }
 

@@ -10,6 +10,7 @@ export type StorageErrorCode =
   | 'storage_timeout'
   | 'storage_transaction_expired'
   | 'storage_closed'
+  | 'storage_mismatch'
   | 'storage_newer'
   | 'storage_version'
   | 'storage_migration_failed';

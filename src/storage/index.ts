@@ -1,3 +1,4 @@
+export { checkClaim, claimFolder } from './claim.ts';
 export { isUniqueViolation, type StorageErrorCode } from './errors.ts';
 export { defaultLimits, type StorageLimits } from './limits.ts';
 export { openStorage, typedDb } from './open.ts';

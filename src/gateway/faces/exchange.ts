@@ -15,6 +15,8 @@ export interface Exchange {
 }
 
 const JSON_TYPE = 'application/json';
+/** How long an answer may wait for its reader without a byte moving. */
+const STUCK_MS = 30_000;
 
 /** Writes a JSON-RPC answer. Nothing is written if the client is gone. */
 export function sendAnswer(response: ServerResponse, answer: Answer, headers: Readonly<Record<string, string>> = {}): void {
@@ -22,6 +24,8 @@ export function sendAnswer(response: ServerResponse, answer: Answer, headers: Re
   const extra = answer.retryAfterMs === undefined ? headers : { ...headers, 'retry-after': String(Math.ceil(answer.retryAfterMs / 1000)) };
   response.writeHead(answer.status, { 'content-type': JSON_TYPE, 'content-length': Buffer.byteLength(answer.text), ...extra });
   response.end(answer.text);
+  // A client that does not read would hold its answer for as long as it likes.
+  if (response.writableLength > 0) response.socket?.setTimeout(STUCK_MS);
 }
 
 /** Writes a refusal. Where the body was left unread the connection is closed behind the answer. */

@@ -67,6 +67,10 @@ async function initialize(exchange: Exchange, request: RequestMessage, sessions:
     return;
   }
   const answer = await answerIn(exchange, client, request, new AbortController().signal, services);
+  if (answer.status !== 200) {
+    sessions.end(session);
+    return sendAnswer(exchange.response, answer);
+  }
   sendAnswer(exchange.response, answer, { 'mcp-session-id': session.id });
 }
 

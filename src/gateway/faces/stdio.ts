@@ -104,7 +104,7 @@ class Connection {
       return this.#write(errorText('null', rpcError(RPC.parseError, message)));
     }
     const message = decodeMessage(line.text);
-    if (message.kind === 'request') void this.#request(message).then((text) => this.#write(text));
+    if (message.kind === 'request') void this.#answer(message).then((text) => this.#write(text));
     else if (message.kind === 'notification') this.#notice(message);
     else if (message.kind === 'batch') void this.#batch(message);
     else if (message.kind === 'invalid') this.#write(errorText(message.idText, message.error));
@@ -112,6 +112,15 @@ class Connection {
 
   #notice(message: NotificationMessage): void {
     if (message.method === 'notifications/cancelled') cancelNamed(message.params, this.#inFlight);
+  }
+
+  /** Never rejects: what goes wrong outside the pipeline ends this request only. */
+  async #answer(request: RequestMessage): Promise<string> {
+    try {
+      return await this.#request(request);
+    } catch {
+      return errorText(request.idText, rpcError(RPC.internalError, 'Internal error.'));
+    }
   }
 
   async #request(request: RequestMessage): Promise<string> {
@@ -134,10 +143,13 @@ class Connection {
     const bytesIn = request.params?.text.length ?? 0;
     const { principal } = who;
     const incoming = { face: 'stdio', endpoint, principal, client, request, headers: undefined, bytesIn, signal: controller.signal };
-    const answer = await answerRequest(incoming, services);
-    this.#inFlight.delete(key);
-    // A canceled request gets no answer (S26 cancellation, S25 cancellation).
-    return controller.signal.aborted ? '' : answer.text;
+    try {
+      const answer = await answerRequest(incoming, services);
+      // A canceled request gets no answer (S26 cancellation, S25 cancellation).
+      return controller.signal.aborted ? '' : answer.text;
+    } finally {
+      this.#inFlight.delete(key);
+    }
   }
 
   /** The client that a request is from, or the text of the error to answer. */
@@ -173,7 +185,7 @@ class Connection {
 
   async #member(text: string): Promise<string> {
     const message = decodeMessage(text);
-    if (message.kind === 'request' && message.method !== 'initialize') return this.#request(message);
+    if (message.kind === 'request' && message.method !== 'initialize') return this.#answer(message);
     if (message.kind === 'notification') this.#notice(message);
     if (message.kind === 'notification' || message.kind === 'response') return '';
     const idText = message.kind === 'batch' ? 'null' : message.idText;

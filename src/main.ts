@@ -1,6 +1,10 @@
 /** Process entry: hands the process to the command and ends with its exit code. */
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { runCli, type AppPort, type CliContext } from './cli/index.ts';
+
+// V8 would otherwise place the objects of calls in the old generation at once, where dead ones keep young ones alive (docs/decisions/0006-pretenuring.md).
+setFlagsFromString('--no-allocation-site-pretenuring');
 
 const FLUSH_MS = 2000;
 

@@ -5,6 +5,7 @@ import {
   RPC,
   type Call,
   type CallContext,
+  type Era,
   type HeaderParam,
   type Implementation,
   type JsonObject,
@@ -69,9 +70,25 @@ export function outcomeOfReply(reply: Reply): Outcome {
   return { kind: 'error', error: reply.error ?? { code: RPC.internalError, message: 'The server answered without a result.' } };
 }
 
-/** Why a call that provably did nothing may be sent once more (PROTOCOL A8), or undefined if it may not. */
-export function repeatable(reply: Reply): 'gone' | 'headers' | 'revision' | undefined {
+/**
+ * Why a call that provably did nothing may be sent once more (PROTOCOL A8), or undefined if it may not. The codes of the modern
+ * revision mean a refusal only there, and over HTTP only under the status 400: elsewhere they are some tool's own, which has run.
+ */
+export function repeatable(reply: Reply, { era, via }: Pick<Connection, 'era' | 'via'>): 'gone' | 'headers' | 'revision' | undefined {
   if (reply.kind === 'failed') return reply.gone === true ? 'gone' : undefined;
-  if (reply.error?.code === RPC.headerMismatch) return 'headers';
-  return reply.error?.code === RPC.unsupportedProtocolVersion ? 'revision' : undefined;
+  if (reply.error === undefined || era !== 'modern') return undefined;
+  const overHttp = via === 'http-modern';
+  if (overHttp && reply.status !== 400) return undefined;
+  const { code } = reply.error;
+  if (code === RPC.headerMismatch) return overHttp ? 'headers' : undefined;
+  return code === RPC.unsupportedProtocolVersion ? 'revision' : undefined;
+}
+
+const UNKNOWN_TOOL = /\b(unknown|no such) tool\b|\btool\b.{0,200}\b(not found|unknown|not exist)\b/is;
+
+/** True for an answer that a server gives to one who calls what it does not offer any more, or offers in another form. */
+export function looksOutdated(reply: Reply, era: Era): boolean {
+  if (reply.kind === 'failed' || reply.error === undefined) return false;
+  const { code, message } = reply.error;
+  return code === RPC.headerMismatch ? era === 'modern' : code === RPC.invalidParams && UNKNOWN_TOOL.test(message.slice(0, 500));
 }

@@ -20,10 +20,17 @@ export interface FailedReply {
   readonly failure: Failure;
   /** The connection is of no more use, and the request never left: it may be sent again over the next one. */
   readonly gone?: true;
+  /** The HTTP status with which our credentials were refused. */
+  readonly denied?: number;
+}
+
+export interface AnsweredReply extends ResponseMessage {
+  /** The HTTP status under which it came, where that was not 200. */
+  readonly status?: number;
 }
 
 /** The upstream's answer, or why there is none. */
-export type Reply = ResponseMessage | FailedReply;
+export type Reply = AnsweredReply | FailedReply;
 
 /** An established connection to one upstream in one era. */
 export interface Connection {
@@ -35,6 +42,8 @@ export interface Connection {
   readonly eras: readonly Era[];
   readonly facts: ServerFacts;
   readonly pid?: number;
+  /** Requests that wait for their answer. */
+  readonly inFlight: number;
   /** Resolves with a public reason once the connection is of no more use. */
   readonly lost: Promise<string>;
   /** Never rejects. */
@@ -57,5 +66,16 @@ export class ConnectError extends Error {
     this.reason = reason;
     this.detail = detail;
     this.stderr = stderr;
+  }
+}
+
+/** The server refused our credentials: time does not help, its operator has to act. */
+export class DeniedError extends ConnectError {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`it needs credentials (HTTP ${status}): set working ones under "headers" in its configuration`, { status });
+    this.name = 'DeniedError';
+    this.status = status;
   }
 }

@@ -1,6 +1,6 @@
 import { readTools, type CacheHint, type Implementation, type JsonObject, type ToolReading } from '../protocol/index.ts';
 import { catalogueTools, type CatalogueTool } from '../registry/index.ts';
-import { ConnectError, type Connection } from './connection.ts';
+import { ConnectError, DeniedError, type Connection } from './connection.ts';
 import type { Limits } from './limits.ts';
 import { ownExchange, ownParams } from './own-requests.ts';
 
@@ -61,6 +61,7 @@ async function listPage(connection: Connection, cursor: string | undefined, opti
   const { gateway, limits, signal } = options;
   const params = ownParams(connection.era, connection.revision, gateway, cursor === undefined ? {} : { cursor });
   const reply = await connection.exchange(ownExchange({ method: 'tools/list', params, timeoutMs: limits.connectMs, signal }));
+  if (reply.kind === 'failed' && reply.denied !== undefined) throw new DeniedError(reply.denied);
   if (reply.kind === 'failed') throw new ConnectError(`it did not list its tools: ${reply.failure.code}`, reply.failure);
   if (reply.result !== undefined) return { value: reply.result.value, readings: readTools(reply.result), bytes: reply.result.text.length };
   // A server without tools need not know the method.

@@ -95,15 +95,34 @@ describe('over HTTP', () => {
     [
       'a redirect',
       { status: 307, headers: { location: 'https://other.example/mcp?token=secret' } },
-      /redirects.*https:\/\/other\.example\/mcp,/,
+      /redirects \(HTTP 307\) to https:\/\/other\.example, /,
     ],
   ])('%s is no verdict', async (_name, answer, reason) => {
     const { url, methods } = await scripted([answer]);
     const one = await started(kit([httpConfig('one', url)]));
     expect(reasonOf(one)).toMatch(reason);
-    expect(reasonOf(one)).not.toContain('secret');
+    expect(reasonOf(one)).not.toMatch(/secret|other\.example\/mcp/);
+    const detail = JSON.stringify(one.events.find(({ kind }) => kind === 'connect_failed'));
+    expect(detail).not.toContain('secret');
+    if (answer.status === 307) expect(detail).toContain('https://other.example/mcp');
     expect(new Set(methods)).toEqual(new Set(['server/discover']));
     expect(one.registry.get('one')?.eras).toEqual([]);
+  });
+
+  it.each([401, 403])('%d is not said to pass by itself, neither at once nor later', async (status) => {
+    for (const limits of [{ backoffFirstMs: 60_000, backoffMaxMs: 60_000 }, {}]) {
+      const { url } = await scripted([{ status }]);
+      const one = await kit([httpConfig('one', url)], limits);
+      ends.push(() => one.end());
+      const starting = one.manager.start();
+      const early = await one.call('one', 'echo');
+      await starting;
+      for (const outcome of [early, await one.call('one', 'echo')]) {
+        expect(outcome).toMatchObject({ kind: 'failed', failure: { code: 'upstream_unavailable', executed: 'no' } });
+        expect(outcome.kind === 'failed' && outcome.failure).not.toHaveProperty('retryAfterMs');
+        expect(outcome.kind === 'failed' && outcome.failure.message).toMatch(/HTTP 40.*operator must set working ones under "headers"/);
+      }
+    }
   });
 
   it('silence and a refused connection are no verdict, and neither blocks the start', async () => {

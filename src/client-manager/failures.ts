@@ -36,9 +36,10 @@ export class Failures {
     return failed({ code: 'upstream_failed', message, executed, detail });
   }
 
+  /** Without a time to try again: that would come to nothing until its operator has acted. */
   needsCredentials(status: number): FailedReply {
     const message = `Server "${this.server}" refused our credentials (HTTP ${status}). Its operator must set working ones under "headers" in its configuration.`;
-    return failed({ code: 'upstream_unavailable', message, executed: 'no', detail: { status } });
+    return { ...failed({ code: 'upstream_unavailable', message, executed: 'no', detail: { status } }), denied: status };
   }
 
   protocol(what: string, detail?: unknown): FailedReply {

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { CallEvent } from '../protocol/index.ts';
-import { httpConfig, httpUpstream, kit, until, type HttpUpstream, type Kit } from './test-kit.ts';
+import { httpConfig, httpUpstream, kit, textOf, until, type HttpUpstream, type Kit } from './test-kit.ts';
 import type { Limits } from './index.ts';
 import type { HttpConfig } from './types.ts';
 
@@ -170,8 +170,13 @@ describe('answers that are none', () => {
     const { upstream, one } = await pair({ era: 'modern' });
     upstream.set({ status });
     const attempts: CallEvent[] = [];
-    expect(await one.text('one', 'echo', {}, { onEvent: (event) => attempts.push(event) })).toBe(expected);
+    const outcome = await one.call('one', 'echo', {}, { onEvent: (event) => attempts.push(event) });
+    expect(textOf(outcome)).toBe(expected);
     expect(attempts).toHaveLength(1);
+    const failure = outcome.kind === 'failed' ? outcome.failure : undefined;
+    expect(failure?.message).not.toMatch(/elsewhere|secret/);
+    if (status === 307) expect(failure?.detail).toEqual({ status, location: 'http://127.0.0.1:1/elsewhere' });
+    if (status === 401 || status === 403) expect(failure).not.toHaveProperty('retryAfterMs');
     upstream.set({ status: 0 });
     expect(await one.text('one', 'echo', { text: 'well' })).toBe('well');
   });
@@ -190,6 +195,27 @@ describe('answers that are none', () => {
     ['HTML', answerOf(200, { 'content-type': 'text/html' }, () => '<html>'), 'failed upstream_protocol_error unknown'],
     ['half a JSON text', answerOf(200, JSON_TYPE, (id) => result(id).slice(0, 20)), 'failed upstream_protocol_error unknown'],
     ['another id', answerOf(200, JSON_TYPE, () => result(999_999)), 'failed upstream_protocol_error unknown'],
+    [
+      'an array with an answer in an array',
+      answerOf(200, JSON_TYPE, (id) => `[[${result(id)}]]`),
+      'failed upstream_protocol_error unknown',
+    ],
+    [
+      'a stream with another spelling of its type',
+      answerOf(200, { 'content-type': 'Text/Event-Stream; charset=utf-8' }, (id) => `data: ${result(id)}\n\n`),
+      'ok',
+    ],
+    ['1000 answers in an array', answerOf(200, JSON_TYPE, (id) => `[${`${result(999_999)},`.repeat(999)}${result(id)}]`), 'ok'],
+    [
+      '1001 answers in an array',
+      answerOf(200, JSON_TYPE, (id) => `[${`${result(999_999)},`.repeat(1_000)}${result(id)}]`),
+      'failed upstream_protocol_error unknown',
+    ],
+    [
+      '1001 answers in an event',
+      answerOf(200, SSE, (id) => `data: [${result(id)}${`,${result(999_999)}`.repeat(1_000)}]\n\n`),
+      'failed upstream_protocol_error unknown',
+    ],
     ['a batch with the answer', answerOf(200, JSON_TYPE, (id) => `[${result(999_999)},${result(id)}]`), 'ok'],
     ['a stream that ends without the answer', answerOf(200, SSE, () => ': hello\n\n'), 'failed outcome_unknown unknown'],
     [
@@ -212,6 +238,20 @@ describe('answers that are none', () => {
     const one = await raw(answer);
     expect(await one.text('one', 'x')).toBe(expected);
     expect(one.manager.stats().byServer[0]).toMatchObject({ inFlight: 0, state: 'ready' });
+  });
+
+  it('an array of more messages than any answer has is not even read', async () => {
+    const many = `[${'[],'.repeat(1_000)}[]]`;
+    const parse = vi.spyOn(JSON, 'parse');
+    try {
+      for (const answer of [answerOf(200, JSON_TYPE, () => many), answerOf(200, SSE, () => `data: ${many}\n\n`)]) {
+        const outcome = await (await raw(answer)).call('one', 'x');
+        expect(outcome).toMatchObject({ failure: { code: 'upstream_protocol_error', message: expect.stringContaining('1000') as string } });
+      }
+      expect(parse.mock.calls.filter(([text]) => text === many)).toEqual([]);
+    } finally {
+      parse.mockRestore();
+    }
   });
 
   function pieces(res: ServerResponse, text: string): void {

@@ -32,6 +32,10 @@ export interface Limits {
   readonly verdictMs: number;
   /** Lifetime of a tool list whose server gave no hint. */
   readonly toolsTtlMs: number;
+  /** A tool list is not read again sooner than this, however short its lifetime, unless its server announces a change. */
+  readonly refreshMinMs: number;
+  /** A server that refuses the revision it agreed to is connected to anew, but not more often than this. */
+  readonly renewMs: number;
   /** How long list_changed notifications are gathered before the list is read again. */
   readonly refreshDelayMs: number;
 }
@@ -55,5 +59,7 @@ export const DEFAULT_LIMITS: Limits = {
   stableMs: 60_000,
   verdictMs: 24 * 3_600_000,
   toolsTtlMs: 300_000,
+  refreshMinMs: 30_000,
+  renewMs: 60_000,
   refreshDelayMs: 100,
 };

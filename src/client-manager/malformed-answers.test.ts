@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { kit, stdioConfig, type Kit } from './test-kit.ts';
 
 let running: Kit | undefined;
@@ -36,6 +36,20 @@ describe('an answer that breaks JSON-RPC', () => {
     const one = await started();
     expect(await one.text('a', 'answer', { text })).toBe('failed upstream_protocol_error unknown');
     expect(await one.text('a', 'heard')).toBe('nothing');
+  });
+
+  it('is not read if it is an array, indented or not', async () => {
+    const one = await started();
+    const parse = vi.spyOn(JSON, 'parse');
+    try {
+      const text = '[{"id":ID}]\n \t[{"id":ID}]\n \t{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"fine"}]}}';
+      expect(await one.text('a', 'answer', { text })).toBe('fine');
+      const read = parse.mock.calls.map(([line]) => line.trim());
+      expect(read.filter((line) => line.startsWith('['))).toEqual([]);
+      expect(read.some((line) => line.includes('fine'))).toBe(true);
+    } finally {
+      parse.mockRestore();
+    }
   });
 
   it('ends no call if it is a request of the server that happens to have the same id', async () => {

@@ -1,8 +1,15 @@
-/** Reads a list again when it is said to have changed: many announcements in a row cost one reading, and only one runs at a time. */
+/** The longest pause between two readings: timers know no longer one than some weeks, and no list is good for that long. */
+const LONGEST_MS = 24 * 3_600_000;
+
+/**
+ * Reads a list again when it is said to have changed, and when its time has come. Many announcements in a row cost one reading, and
+ * only one runs at a time. It has one timer, which does not keep the process alive.
+ */
 export class Refresher {
   readonly #delayMs: number;
   readonly #refresh: () => Promise<void>;
   #timer: NodeJS.Timeout | undefined;
+  #dueAt = Infinity;
   #running: Promise<void> | undefined;
   #again = false;
   #stopped = false;
@@ -13,18 +20,31 @@ export class Refresher {
     this.#refresh = refresh;
   }
 
+  /** True while the list is being read. */
+  get reading(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** The list is said to have changed. */
   soon(): void {
-    if (this.#stopped) return;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      if (this.#running !== undefined) this.#again = true;
-      else void this.now();
-    }, this.#delayMs).unref();
+    this.later(this.#delayMs);
+  }
+
+  /** The list is to be read in `ms`, if not sooner. */
+  later(ms: number): void {
+    const wait = Math.min(ms, LONGEST_MS);
+    const dueAt = performance.now() + wait;
+    if (this.#stopped || dueAt >= this.#dueAt) return;
+    clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
+    this.#timer = setTimeout(() => this.#due(), wait).unref();
   }
 
   /** Reads the list, or joins the reading that is under way. */
   now(): Promise<void> {
-    this.#running ??= this.#refresh().finally(() => {
+    if (this.#running !== undefined) return this.#running;
+    this.forget();
+    this.#running = this.#refresh().finally(() => {
       this.#running = undefined;
       if (!this.#again) return;
       this.#again = false;
@@ -33,9 +53,21 @@ export class Refresher {
     return this.#running;
   }
 
-  stop(): void {
-    this.#stopped = true;
+  /** What was due is not any more. */
+  forget(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#dueAt = Infinity;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.forget();
+  }
+
+  #due(): void {
+    this.forget();
+    if (this.#running !== undefined) this.#again = true;
+    else void this.now();
   }
 }

@@ -1,5 +1,7 @@
 /** What the tests of this room share: managers over the fixture servers, and calls as the gateway makes them. */
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,6 +42,42 @@ export async function httpUpstream(options: Record<string, unknown> = {}): Promi
     startHttpUpstream: (options: Record<string, unknown>) => Promise<HttpUpstream>;
   };
   return module.startHttpUpstream(options);
+}
+
+/** What a hand-written server answers to one request: a result, or an error with the HTTP status that goes with it. */
+export type Answer = { readonly result: unknown } | { readonly error: { code: number; message: string }; readonly status?: number };
+
+export interface ScriptedUpstream {
+  readonly url: string;
+  /** Methods in the order in which they came. */
+  readonly methods: string[];
+  close(): Promise<void>;
+}
+
+/** A modern HTTP server of which the test says how it answers; undefined means the plain answer of a server without tools. */
+export async function scriptedUpstream(
+  answer: (method: string, params: Record<string, unknown>) => Answer | undefined | Promise<Answer>,
+): Promise<ScriptedUpstream> {
+  const methods: string[] = [];
+  const server = createServer((req, res) => {
+    let body = '';
+    req.on('data', (chunk) => (body += String(chunk)));
+    req.on('end', () => {
+      const { id, method, params } = JSON.parse(body) as { id: number; method: string; params: Record<string, unknown> };
+      methods.push(method);
+      const plain = method === 'tools/list' ? { tools: [] } : { supportedVersions: ['2026-07-28'], capabilities: { tools: {} } };
+      void Promise.resolve(answer(method, params)).then((own = { result: plain }) => {
+        const { status = 200, ...rest } = { status: undefined, ...own };
+        res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ jsonrpc: '2.0', id, ...rest }));
+      });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    methods,
+    close: () => new Promise((resolve) => server.close(() => resolve()).closeAllConnections()),
+  };
 }
 
 const COMMON = { era: 'auto', scopes: [], deadlineMs: 20_000, maxInFlight: 200 } as const;

@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Backoff } from './backoff.ts';
+import { longerThan } from './http/batch.ts';
 import { Refresher } from './refresher.ts';
 import { idFromEnds, LineSplitter } from './stdio/lines.ts';
 import { StderrTail } from './stdio/stderr-tail.ts';
@@ -86,7 +87,54 @@ describe('StderrTail', () => {
   });
 });
 
+describe('the length of an array', () => {
+  it.each([
+    ['[]', false],
+    ['[1]', false],
+    ['[1,2]', false],
+    ['[1,2,3]', true],
+    [' [ {"a":[1,2,3],"b":1,"c":2} , "a,b,c\\",\\\\" ] ', false],
+    ['[[1,2,3,4],[1,2,3,4]]', false],
+    ['[1,2],3,4]', false],
+    ['["a,b,c', false],
+    ['["\\', false],
+    ['[,,,', true],
+  ])('%s has more than two: %s', (text, expected) => {
+    expect(longerThan(text, 2)).toBe(expected);
+  });
+});
+
 describe('Refresher', () => {
+  it('reads in time, keeps the soonest time, and forgets it on demand', async () => {
+    vi.useFakeTimers();
+    try {
+      let runs = 0;
+      const refresher = new Refresher(100, () => Promise.resolve(void runs++));
+      refresher.later(60_000);
+      refresher.later(90_000);
+      await vi.advanceTimersByTimeAsync(59_999);
+      expect([runs, vi.getTimerCount()]).toEqual([0, 1]);
+      await vi.advanceTimersByTimeAsync(1);
+      expect([runs, vi.getTimerCount()]).toEqual([1, 0]);
+      refresher.later(60_000);
+      refresher.soon();
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(runs).toBe(2);
+      refresher.later(60_000);
+      await refresher.now();
+      expect([runs, vi.getTimerCount()]).toEqual([3, 0]);
+      // Timers know no such wait: it must not be read at once instead.
+      refresher.later(Number.MAX_SAFE_INTEGER);
+      await vi.advanceTimersByTimeAsync(3_600_000);
+      expect(runs).toBe(3);
+      refresher.stop();
+      refresher.later(1);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('gathers announcements, runs one at a time, and misses none that came meanwhile', async () => {
     let runs = 0;
     let release = (): void => undefined;

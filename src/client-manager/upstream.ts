@@ -1,16 +1,16 @@
 import type { Call, CallContext, Era, HeaderParam, Implementation, Outcome, Target } from '../protocol/index.ts';
-import type { Registry, ServerEntry, ServerState } from '../registry/index.ts';
+import type { Registry, ServerState } from '../registry/index.ts';
 import { BoundedCount, sleep, type Caps, type Clock } from '../shared/index.ts';
 import { Backoff } from './backoff.ts';
-import { outcomeOfReply, repeatable, runLeg } from './calls.ts';
-import { ConnectError, type Connection, type FailedReply, type Reply } from './connection.ts';
+import { looksOutdated, outcomeOfReply, repeatable, runLeg } from './calls.ts';
+import { Catalogue } from './catalogue.ts';
+import { ConnectError, DeniedError, type Connection, type FailedReply, type Reply } from './connection.ts';
 import { connectOnce, type Connected } from './connector.ts';
-import { discoverTools, type Discovered } from './discovery.ts';
 import type { Emit, UpstreamEvent } from './events.ts';
 import { Failures } from './failures.ts';
 import type { Limits } from './limits.ts';
 import { turnedModern } from './recheck.ts';
-import { Refresher } from './refresher.ts';
+import { Retirement } from './retirement.ts';
 import type { ChildRecords } from './stdio/records.ts';
 import type { UpstreamConfig, UpstreamStats } from './types.ts';
 import { settledWithin } from './waiting.ts';
@@ -26,6 +26,8 @@ export interface UpstreamOptions {
   readonly onEvent: (event: UpstreamEvent) => void;
 }
 
+/** Why a connection ends that was retired. */
+const RETIRED = 'it refuses the revision it agreed to';
 /** A server that is backing off is waited for only if its turn comes this soon. */
 const SOON_MS = 2_000;
 
@@ -36,9 +38,10 @@ export class Upstream implements Target {
   readonly #failures: Failures;
   readonly #inFlight: BoundedCount;
   readonly #backoff: Backoff;
-  readonly #refresher: Refresher;
+  readonly #catalogue: Catalogue;
+  readonly #retirement = new Retirement();
   readonly #emit: Emit;
-  #state: ServerState = { state: 'stopped' };
+  #state: ServerState = { state: 'connecting' };
   #connection: Connection | undefined;
   /** Settles when the current attempt has ended: with a connection, or without. */
   #attempt = Promise.withResolvers<Connection | undefined>();
@@ -46,6 +49,11 @@ export class Upstream implements Target {
   #life = new AbortController();
   #running: Promise<void> | undefined;
   #stopped = false;
+  /** Ends the connection that is up, but not the calls over it. */
+  #retire: () => void = () => undefined;
+  #renewedAt = -Infinity;
+  /** The status of the last attempt, if our credentials were refused. */
+  #denied: number | undefined;
   #connections = 0;
   #era: Era | undefined;
 
@@ -57,9 +65,7 @@ export class Upstream implements Target {
     this.#inFlight = new BoundedCount(`upstream_calls:${config.name}`, config.maxInFlight, caps);
     this.#backoff = new Backoff({ firstMs: limits.backoffFirstMs, maxMs: limits.backoffMaxMs });
     this.#emit = (event) => onEvent({ ...event, server: config.name });
-    this.#refresher = new Refresher(limits.refreshDelayMs, () => this.#refresh());
-    this.#setState({ state: 'connecting' });
-    options.registry.put(this.#entry());
+    this.#catalogue = new Catalogue({ ...options, emit: this.#emit });
   }
 
   get stats(): UpstreamStats {
@@ -91,9 +97,10 @@ export class Upstream implements Target {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#refresher.stop();
+    this.#catalogue.stop();
     this.#life.abort();
     await this.#running;
+    await this.#retirement.end();
     this.#attempt.resolve(undefined);
     this.#setState({ state: 'stopped' });
     this.#options.caps.remove(this.#inFlight);
@@ -115,13 +122,31 @@ export class Upstream implements Target {
   async #carryOut(call: Call, context: CallContext): Promise<Reply> {
     const expiresAt = performance.now() + Math.min(call.deadlineMs, this.#config.deadlineMs);
     const first = await this.#leg(call, context, call.headerParams, expiresAt);
-    const why = repeatable(first.reply);
-    if (why === undefined || context.signal.aborted || first.connection === undefined) return first.reply;
-    if (why === 'headers') await this.#refresher.now();
-    else if (why === 'revision') await this.restart();
-    else this.#withdraw(first.connection);
-    const headerParams = why === 'headers' ? this.#headerParams(call) : call.headerParams;
+    const { reply, connection } = first;
+    if (connection === undefined) return reply;
+    const why = repeatable(reply, connection);
+    if (why === undefined && looksOutdated(reply, connection.era)) this.#catalogue.doubt();
+    if (why === undefined || context.signal.aborted) return reply;
+    let { headerParams } = call;
+    if (why === 'headers') {
+      const present = await this.#catalogue.presentHeaders(call, expiresAt - performance.now(), context.signal);
+      if (present === undefined) return reply;
+      headerParams = present;
+    } else if (why === 'revision') {
+      if (!this.#renew(connection)) return reply;
+    } else this.#withdraw(connection);
     return (await this.#leg(call, context, headerParams, expiresAt)).reply;
+  }
+
+  /** A connection in a revision that is not refused, made beside the calls under way. False if that was tried a moment ago. */
+  #renew(connection: Connection): boolean {
+    if (this.#connection !== connection) return true;
+    const now = performance.now();
+    if (this.#retirement.busy || now - this.#renewedAt < this.#options.limits.renewMs) return false;
+    this.#renewedAt = now;
+    this.#withdraw(connection);
+    this.#retire();
+    return true;
   }
 
   async #leg(call: Call, context: CallContext, headerParams: readonly HeaderParam[], expiresAt: number): Promise<LegEnd> {
@@ -137,6 +162,7 @@ export class Upstream implements Target {
     const { clock, limits } = this.#options;
     const state = this.#state;
     if (state.state === 'stopped' || this.#stopped) return this.#failures.unavailable('it is stopped');
+    if (state.state === 'backing_off' && this.#denied !== undefined) return this.#failures.needsCredentials(this.#denied);
     const retryInMs = state.state === 'backing_off' ? state.retryAt - clock.now() : 0;
     if (state.state === 'backing_off' && retryInMs > SOON_MS) return this.#failures.unavailable(state.reason, undefined, retryInMs);
     const left = expiresAt - performance.now();
@@ -147,6 +173,7 @@ export class Upstream implements Target {
         ? this.#failures.deadline(left, 'no')
         : this.#failures.unavailable('it is still connecting', undefined, 1_000);
     if (connection !== undefined) return connection;
+    if (this.#denied !== undefined) return this.#failures.needsCredentials(this.#denied);
     const reason = this.#state.state === 'backing_off' ? this.#state.reason : 'it could not be reached';
     return this.#failures.unavailable(reason, undefined, limits.backoffFirstMs);
   }
@@ -169,12 +196,17 @@ export class Upstream implements Target {
     } catch (error) {
       return this.#failed(error, signal);
     }
-    this.#publish(connected);
+    this.#publish(connected, signal);
     const { connection } = connected;
     const since = performance.now();
     const reason = await this.#end(connection, signal);
     this.#withdraw(connection);
     if (!signal.aborted) this.#setState({ state: 'connecting' });
+    if (reason === RETIRED && !signal.aborted) {
+      this.#emit({ kind: 'lost', reason });
+      this.#retirement.begin(connection, this.#config.deadlineMs);
+      return 0;
+    }
     await connection.close();
     if (signal.aborted) return 0;
     this.#emit({ kind: 'lost', reason });
@@ -187,7 +219,10 @@ export class Upstream implements Target {
   /** Why the connection is over, once it is. */
   async #end(connection: Connection, signal: AbortSignal): Promise<string> {
     const over = new AbortController();
-    const endings = [connection.lost, aborted(signal)];
+    const retired = new Promise<string>((resolve) => {
+      this.#retire = () => resolve(RETIRED);
+    });
+    const endings = [connection.lost, aborted(signal), retired];
     if (this.#config.era === 'auto' && connection.era === 'legacy') {
       const isIdle = (): boolean => this.#inFlight.size === 0;
       const speaksModern = (): Promise<boolean> => this.#speaksModern(over.signal);
@@ -215,6 +250,7 @@ export class Upstream implements Target {
     const retryInMs = this.#backoff.next();
     const reason = error instanceof ConnectError ? error.reason : 'it could not be reached';
     const detail = error instanceof ConnectError ? { detail: error.detail, stderr: error.stderr } : error;
+    this.#denied = error instanceof DeniedError ? error.status : undefined;
     this.#setState({ state: 'backing_off', reason, retryAt: this.#options.clock.now() + retryInMs });
     this.#emit({ kind: 'connect_failed', reason, detail, retryInMs });
     this.#attempt = Promise.withResolvers();
@@ -222,70 +258,29 @@ export class Upstream implements Target {
     return retryInMs;
   }
 
-  #publish({ connection, discovered, connectMs, listMs }: Connected): void {
+  #publish({ connection, discovered, connectMs, listMs }: Connected, signal: AbortSignal): void {
     this.#connection = connection;
     this.#era = connection.era;
     this.#connections++;
     this.#state = { state: 'ready', since: this.#options.clock.now() };
-    connection.onToolsChanged(() => this.#refresher.soon());
-    this.#put(connection, discovered);
+    this.#denied = undefined;
+    this.#catalogue.publish({ connection, signal }, discovered, this.#state);
     this.#attempt.resolve(connection);
     const { via, revision, eras } = connection;
     this.#emit({ kind: 'connected', via, revision, eras, tools: discovered.tools.length, durationMs: connectMs + listMs });
-  }
-
-  #put(connection: Connection, discovered: Discovered): void {
-    this.#options.registry.put({ ...this.#entry(), ...discovered, eras: connection.eras, facts: connection.facts });
-    if (discovered.warnings.length > 0) this.#emit({ kind: 'tools_left_out', reasons: discovered.warnings.slice(0, 50) });
   }
 
   /** From now on calls wait for the next connection instead of using this one. */
   #withdraw(connection = this.#connection): void {
     if (connection === undefined || this.#connection !== connection) return;
     this.#connection = undefined;
+    this.#catalogue.leave(connection);
     this.#attempt = Promise.withResolvers();
-  }
-
-  async #refresh(): Promise<void> {
-    const connection = this.#connection;
-    if (connection === undefined) return;
-    const { gateway, limits } = this.#options;
-    try {
-      const discovered = await discoverTools(connection, { gateway, limits, scopes: this.#config.scopes, signal: this.#life.signal });
-      if (this.#connection !== connection) return;
-      this.#put(connection, discovered);
-      this.#emit({ kind: 'catalogue_refreshed', tools: discovered.tools.length });
-    } catch (error) {
-      this.#emit({ kind: 'refresh_failed', reason: error instanceof ConnectError ? error.reason : 'an unexpected error' });
-    }
-  }
-
-  #headerParams(call: Call): readonly HeaderParam[] {
-    const name = call.toolName ?? call.params?.value.name;
-    const tool = this.#options.registry.get(this.#config.name)?.tools.find(({ definition }) => definition.name === name);
-    return tool?.headerParams ?? call.headerParams;
   }
 
   #setState(state: ServerState): void {
     this.#state = state;
-    this.#options.registry.setState(this.#config.name, state);
-  }
-
-  /** The registry's entry: the last known catalogue in the present state. A lost connection never wipes it. */
-  #entry(): ServerEntry {
-    const { name, transport } = this.#config;
-    const known = this.#options.registry.get(name);
-    return {
-      name,
-      kind: 'upstream',
-      transport,
-      eras: known?.eras ?? [],
-      facts: known?.facts ?? { info: undefined, capabilities: {}, instructions: undefined },
-      tools: known?.tools ?? [],
-      toolsCache: known?.toolsCache ?? { ttlMs: 0, cacheScope: 'private' },
-      warnings: known?.warnings ?? [],
-      state: this.#state,
-    };
+    this.#catalogue.setState(state);
   }
 }
 

@@ -46,6 +46,11 @@ export class HttpChannel implements ExchangeOwner {
     });
   }
 
+  /** Requests under way. */
+  get inFlight(): number {
+    return this.deadlines.size;
+  }
+
   /** Sends one message. `id` is undefined for notifications and responses. Never rejects. */
   post(body: string, headers: readonly string[], id: number | undefined, expiresAt: number, exchange?: Exchange): Promise<HttpReply> {
     if (exchange?.signal?.aborted === true) return Promise.resolve(NEVER_SENT);

@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici';
 import { arrayItems, decodeMessage, SseParser, type Message, type RequestMessage, type ResponseMessage } from '../../protocol/index.ts';
 import type { Exchange } from '../connection.ts';
 import type { Deadlines, Expiring } from '../deadlines.ts';
+import { longerThan, MAX_BATCH, opensArray } from './batch.ts';
 
 /** How an HTTP request ended without a JSON-RPC response. */
 export type Broken =
@@ -39,6 +40,7 @@ const DRAIN_MS = 1_000;
 /** One POST and its answer, as a handler of undici's dispatch. `id` is undefined for notifications, which get no response. */
 export class HttpExchange implements Dispatcher.DispatchHandler, Expiring {
   expiresAt: number;
+  slot = -1;
   readonly #id: number | undefined;
   readonly #exchange: Exchange | undefined;
   readonly #signal: AbortSignal | undefined;
@@ -102,7 +104,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, Expiring {
       this.#break({ why: 'not_mcp', what: `answered with the content coding ${String(coding).slice(0, 40)}, which was not asked for` });
     } else if (Number(headers['content-length']) > this.#owner.maxBytes) {
       this.#break({ why: 'too_large' });
-    } else if (headers['content-type']?.startsWith('text/event-stream') === true) {
+    } else if (isEventStream(headers['content-type'])) {
       this.#sse = new SseParser(this.#owner.maxBytes);
       this.#decoder = new StringDecoder('utf8');
     }
@@ -145,13 +147,29 @@ export class HttpExchange implements Dispatcher.DispatchHandler, Expiring {
 
   #message(text: string): void {
     if (this.#resolve === undefined) return;
+    if (opensArray(text)) {
+      this.#batch(text);
+      return;
+    }
     const message = decodeMessage(text);
     if (message.kind === 'response') this.#response(message);
     else if (message.kind === 'request') this.#owner.onServerRequest(message);
-    else if (message.kind === 'batch') for (const item of arrayItems(text)) this.#message(item);
     else if (message.kind === 'notification') {
       this.#exchange?.onNotification?.(message.method, message.params);
       this.#owner.onServerNotification(message.method);
+    }
+  }
+
+  /** The messages of an array. One that is an array itself is none: each level would be read once more. */
+  #batch(text: string): void {
+    if (longerThan(text, MAX_BATCH)) {
+      this.#break({ why: 'not_mcp', what: `answered with an array of more than ${MAX_BATCH} messages` });
+      return;
+    }
+    if (decodeMessage(text).kind !== 'batch') return;
+    for (const item of arrayItems(text)) {
+      if (this.#resolve === undefined) return;
+      if (!opensArray(item)) this.#message(item);
     }
   }
 
@@ -176,10 +194,14 @@ export class HttpExchange implements Dispatcher.DispatchHandler, Expiring {
       return;
     }
     const text = (this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks, this.#bytes)).toString('utf8');
+    if (opensArray(text)) {
+      this.#batch(text);
+      this.#break({ why: 'not_mcp', what: 'answered with an array that does not hold the answer' });
+      return;
+    }
     const message = decodeMessage(text);
-    if (message.kind === 'batch') for (const item of arrayItems(text)) this.#message(item);
-    else if (message.kind === 'response') this.#response(message);
-    if (this.#resolve !== undefined) this.#settle(undefined, { why: 'not_mcp', what: describe(message) });
+    if (message.kind === 'response') this.#response(message);
+    this.#break({ why: 'not_mcp', what: describe(message) });
   }
 
   #break(broken: Broken): void {
@@ -197,6 +219,12 @@ export class HttpExchange implements Dispatcher.DispatchHandler, Expiring {
     this.#signal?.removeEventListener('abort', this);
     resolve({ status: this.#status, headers: this.#headers, response, broken, started: this.#started });
   }
+}
+
+const EVENT_STREAM = /^text\/event-stream(?![^\s;])/i;
+
+function isEventStream(type: string | undefined): boolean {
+  return type !== undefined && EVENT_STREAM.test(type);
 }
 
 function describe(message: Message): string {

@@ -74,6 +74,10 @@ export class LegacyHttpConnection implements Connection {
     return this.#session.facts;
   }
 
+  get inFlight(): number {
+    return this.#options.channel.inFlight;
+  }
+
   async exchange(exchange: Exchange): Promise<Reply> {
     const begun = performance.now();
     const session = this.#session;

@@ -47,6 +47,10 @@ export class ModernHttpConnection implements Connection {
     });
   }
 
+  get inFlight(): number {
+    return this.#channel.inFlight;
+  }
+
   async exchange(exchange: Exchange): Promise<Reply> {
     const begun = performance.now();
     const reply = await postModern(this.#channel, exchange, this.revision);

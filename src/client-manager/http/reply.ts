@@ -1,4 +1,4 @@
-import { ConnectError, type Reply } from '../connection.ts';
+import { ConnectError, DeniedError, type Reply } from '../connection.ts';
 import type { Failures } from '../failures.ts';
 import type { Broken, HttpReply } from './exchange.ts';
 
@@ -28,18 +28,23 @@ export function networkReason(error: Error): string {
 export function statusReason(reply: HttpReply): string {
   const { status } = reply;
   if (status >= 300 && status < 400)
-    return `redirects (HTTP ${status}) to ${target(reply)}, and redirects are not followed: set that url in the configuration`;
+    return `redirects (HTTP ${status}) to ${targetOrigin(reply)}, and redirects are not followed: set the url that it leads to in the configuration`;
   if (status === 404) return 'has no MCP endpoint at this url (HTTP 404): check the url in the configuration';
   if (status === 405) return 'does not take POST at this url (HTTP 405): check the url in the configuration';
   return `answered with HTTP ${status}`;
 }
 
-/** Where a redirect points, without a query, which may hold a secret. */
-function target(reply: HttpReply): string {
-  const { location } = reply.headers;
-  if (location === undefined || !URL.canParse(location)) return 'another address';
-  const url = new URL(location);
-  return (url.origin + url.pathname).slice(0, 200);
+/** Where a redirect points, as far as strangers may know. */
+function targetOrigin({ headers: { location } }: HttpReply): string {
+  const origin = location !== undefined && URL.canParse(location) ? new URL(location).origin : 'null';
+  return origin === 'null' ? 'another address' : origin.slice(0, 200);
+}
+
+/** What stands behind a status for the log: where a redirect points, without a query or credentials, which are secrets. */
+function statusDetail({ status, headers: { location } }: HttpReply): unknown {
+  if (location === undefined) return { status };
+  const path = location.replace(/[?#].*$/s, '').replace(/^([^/]*\/\/)[^/]*@/, '$1');
+  return { status, location: path.slice(0, 200) };
 }
 
 function retryAfter(reply: HttpReply): number {
@@ -76,21 +81,21 @@ export function replyOf(reply: HttpReply, failures: Failures, tookMs: number): R
   if (status === 401 || status === 403) return failures.needsCredentials(status);
   if (status === 429 || (status === 503 && response === undefined))
     return failures.busy(`it answered with HTTP ${status}`, 'unknown', retryAfter(reply));
-  if (response !== undefined) return response;
+  if (response !== undefined) return status === 200 ? response : { ...response, status };
   const decided = broken === undefined || broken.why === 'not_mcp' || broken.why === 'no_response';
-  if (status >= 300 && decided) return failures.refused(statusReason(reply), 'unknown', { status });
+  if (status >= 300 && decided) return failures.refused(statusReason(reply), 'unknown', statusDetail(reply));
   return ofBroken(broken ?? { why: 'no_response' }, reply, failures, tookMs);
 }
 
 /** Why no connection comes of the answer to `method`, where that says nothing about the server's era (PROTOCOL A9). */
-export function connectProblem({ status, broken, ...reply }: HttpReply, method: string): ConnectError | undefined {
+export function connectProblem(reply: HttpReply, method: string): ConnectError | undefined {
+  const { status, broken } = reply;
   if (broken?.why === 'error') return new ConnectError(networkReason(broken.error), broken.error);
   if (broken?.why === 'deadline') return new ConnectError(`it did not answer ${method} in time`);
   if (broken?.why === 'canceled') return new ConnectError('the attempt was canceled');
   if (broken?.why === 'too_large') return new ConnectError(`its answer to ${method} is too large`);
-  if (status === 401 || status === 403)
-    return new ConnectError(`it needs credentials (HTTP ${status}): set working ones under "headers" in its configuration`, { status });
+  if (status === 401 || status === 403) return new DeniedError(status);
   if (status === 408 || status === 429 || status >= 500 || (status >= 300 && status < 400))
-    return new ConnectError(`it ${statusReason({ status, broken, ...reply })}`, { status });
+    return new ConnectError(`it ${statusReason(reply)}`, statusDetail(reply));
   return undefined;
 }

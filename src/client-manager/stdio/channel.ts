@@ -31,6 +31,7 @@ export interface StdioChannelOptions {
 class Pending implements Expiring {
   readonly id: number;
   readonly expiresAt: number;
+  slot = -1;
   readonly begunAt = performance.now();
   /** The request's line until it is written; then it may have taken effect. */
   line: string | undefined;
@@ -68,6 +69,8 @@ const LAST_WORDS_MS = 100;
 const GARBAGE_EVENT_MS = 1_000;
 /** A line that has not ended after this many times the frame limit never will. */
 const ENDLESS = 64;
+
+const INDENTED = /^[ \t]+\{/;
 
 /** JSON-RPC with one child over its stdin and stdout: newline framing, correlation by id, bounded in both directions. */
 export class StdioChannel implements LineSink {
@@ -151,9 +154,8 @@ export class StdioChannel implements LineSink {
   }
 
   line(text: string, bytes: number): void {
-    // A frame is an object; the check keeps a flood of other output cheap.
-    const start = text.charCodeAt(0);
-    const message = start === 123 || start === 32 || start === 9 ? decodeMessage(text) : undefined;
+    // A frame is an object, as batches have no place here; the check keeps a flood of other output cheap.
+    const message = text.charCodeAt(0) === 123 || INDENTED.test(text) ? decodeMessage(text) : undefined;
     if (message?.kind === 'response') this.#response(message, bytes);
     else this.#other(message, text, bytes);
   }

@@ -57,6 +57,10 @@ class StdioConnection implements Connection {
     channel.era = era;
   }
 
+  get inFlight(): number {
+    return this.#channel.inFlight;
+  }
+
   exchange(exchange: Exchange): Promise<Reply> {
     return this.#channel.exchange(exchange);
   }

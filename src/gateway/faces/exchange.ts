@@ -18,6 +18,27 @@ const JSON_TYPE = 'application/json';
 /** How long an answer may wait for its reader without a byte moving. */
 const STUCK_MS = 30_000;
 
+interface Waiting {
+  readonly response: ServerResponse;
+  readonly answer: Answer;
+}
+
+let waiting: Waiting[] = [];
+
+function sendWaiting(): void {
+  const batch = waiting;
+  waiting = [];
+  for (const { response, answer } of batch) sendAnswer(response, answer);
+}
+
+/**
+ * Writes a JSON-RPC answer at the end of this turn of the event loop, together with the others that become ready in it: answers written one
+ * by one between reads make the kernel switch to their readers each time (docs/decisions/0005-answers-per-turn.md).
+ */
+export function sendAnswerThisTurn(response: ServerResponse, answer: Answer): void {
+  if (waiting.push({ response, answer }) === 1) setImmediate(sendWaiting);
+}
+
 /** Writes a JSON-RPC answer. Nothing is written if the client is gone. */
 export function sendAnswer(response: ServerResponse, answer: Answer, headers: Readonly<Record<string, string>> = {}): void {
   if (response.destroyed || response.headersSent) return;

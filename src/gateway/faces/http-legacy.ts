@@ -17,7 +17,7 @@ import type { Services } from '../frame.ts';
 import { cancelNamed, checkLegacyVersionHeader, inFlightKey, initializeClient, isRpcError } from '../legacy-messages.ts';
 import type { Answer } from '../render.ts';
 import type { Session, Sessions } from '../sessions.ts';
-import { sendAccepted, sendAnswer, sendRefusal, type Exchange } from './exchange.ts';
+import { sendAccepted, sendAnswer, sendAnswerThisTurn, sendRefusal, type Exchange } from './exchange.ts';
 import type { HttpRefusal } from './http-checks.ts';
 
 const MAX_BATCH = 50;
@@ -141,7 +141,7 @@ export async function serveLegacy(
   if (isRefusal(session)) return sendRefusal(exchange.response, session);
   switch (message.kind) {
     case 'request':
-      return sendAnswer(exchange.response, await serveRequest(exchange, session, message, services));
+      return sendAnswerThisTurn(exchange.response, await serveRequest(exchange, session, message, services));
     case 'batch':
       return serveBatch(exchange, session, message, services);
     case 'notification':

@@ -3,7 +3,7 @@ import { decodeMessage, RPC, rpcError, wantsModern } from '../../protocol/index.
 import { resolveEndpoint } from '../endpoints.ts';
 import type { Services } from '../frame.ts';
 import type { Sessions } from '../sessions.ts';
-import { sendAccepted, sendAnswer, sendRefusal, type Exchange } from './exchange.ts';
+import { sendAccepted, sendAnswerThisTurn, sendRefusal, type Exchange } from './exchange.ts';
 import { bodyText, bodyTooLarge, checkPostHeaders, notUtf8 } from './http-checks.ts';
 import { endSession, serveLegacy } from './http-legacy.ts';
 import { serveModern } from './http-modern.ts';
@@ -42,7 +42,7 @@ export function httpFace(options: HttpFaceOptions): FastifyPluginAsync {
     const message = decodeMessage(text);
     if (message.kind === 'invalid') return sendRefusal(response, { status: 400, error: message.error, idText: message.idText });
     if (message.kind === 'request' && wantsModern(message, typeof version === 'string' ? version : undefined)) {
-      return sendAnswer(response, await serveModern(exchange, message, services));
+      return sendAnswerThisTurn(response, await serveModern(exchange, message, services));
     }
     // A modern notification has no session to belong to; there is none that we need.
     if (message.kind === 'notification' && exchange.request.headers['mcp-session-id'] === undefined) return sendAccepted(response);

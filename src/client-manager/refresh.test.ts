@@ -1,0 +1,142 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Limits } from './index.ts';
+import {
+  httpConfig,
+  httpUpstream,
+  kit,
+  scriptedUpstream,
+  stdioConfig,
+  until,
+  type Answer,
+  type Kit,
+  type ScriptedUpstream,
+} from './test-kit.ts';
+import type { UpstreamConfig } from './types.ts';
+
+/** When a tool list is read again, and when the registry hears of it. */
+
+let ends: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const end of ends.toReversed()) await end();
+  ends = [];
+});
+
+async function started(config: UpstreamConfig, limits: Partial<Limits>): Promise<Kit> {
+  const one = await kit([config], limits);
+  ends.push(() => one.end());
+  await one.manager.start();
+  return one;
+}
+
+const namesOf = (one: Kit): string[] => one.registry.get('one')?.tools.map(({ definition }) => definition.name) ?? [];
+const refreshes = (one: Kit): number => one.events.filter(({ kind }) => kind === 'catalogue_refreshed').length;
+const lists = ({ methods }: ScriptedUpstream): number => methods.filter((method) => method === 'tools/list').length;
+const tool = (name: string): unknown => ({ name, inputSchema: { type: 'object' } });
+
+interface Listing {
+  tools: string[];
+  ttlMs?: number | undefined;
+  /** Instead of the list. */
+  answer?: Answer | undefined;
+}
+
+async function listing(list: Listing, limits: Partial<Limits>): Promise<{ one: Kit; upstream: ScriptedUpstream }> {
+  const upstream = await scriptedUpstream((method) => {
+    if (method === 'tools/call') return { error: { code: -32602, message: 'Unknown tool: x' }, status: 400 };
+    return method === 'tools/list' ? (list.answer ?? { result: { tools: list.tools.map(tool), ttlMs: list.ttlMs } }) : undefined;
+  });
+  ends.push(() => upstream.close());
+  return { upstream, one: await started(httpConfig('one', upstream.url), limits) };
+}
+
+/** No reading that is not asked for. */
+const QUIET = { toolsTtlMs: 3_600_000, refreshMinMs: 3_600_000, refreshDelayMs: 1 };
+
+describe('a tool list', () => {
+  it.each([
+    ['a hint', 5, { toolsTtlMs: 3_600_000, refreshMinMs: 10 }],
+    ['no hint', undefined, { toolsTtlMs: 10, refreshMinMs: 5 }],
+  ])('of a modern server is read again when its lifetime is over (%s)', async (_name, ttlMs, limits) => {
+    const list: Listing = { tools: ['a'], ttlMs };
+    const { one } = await listing(list, limits);
+    expect(namesOf(one)).toEqual(['a']);
+    list.tools = ['a', 'b'];
+    await until(() => namesOf(one).length === 2);
+    list.tools = ['b'];
+    await until(() => namesOf(one).length === 1);
+    expect(namesOf(one)).toEqual(['b']);
+  });
+
+  it.each(['http', 'stdio'] as const)('of a legacy server over %s is read again too', async (transport) => {
+    const http = await httpUpstream({ era: 'legacy' });
+    ends.push(() => http.close());
+    const config = transport === 'http' ? httpConfig('one', http.url) : stdioConfig('one', ['--era', 'legacy']);
+    // Announcements are not heard in time here.
+    const one = await started(config, { toolsTtlMs: 10, refreshMinMs: 10, refreshDelayMs: 3_600_000 });
+    await one.text('one', 'change_tools');
+    await until(() => namesOf(one).includes('added_later'));
+  });
+
+  it('is not read sooner than the least time, whatever the server hints', async () => {
+    const { upstream } = await listing({ tools: ['a'], ttlMs: 0 }, { refreshMinMs: 3_600_000 });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(lists(upstream)).toBe(1);
+  });
+
+  it('that did not change changes nothing in the registry, a shorter lifetime included', async () => {
+    const list: Listing = { tools: ['a'], ttlMs: 9 };
+    const { one, upstream } = await listing(list, { refreshMinMs: 5 });
+    const { version } = one.registry;
+    list.ttlMs = 8;
+    await until(() => lists(upstream) >= 5);
+    expect(one.registry.version).toBe(version);
+    expect(refreshes(one)).toBe(0);
+  });
+
+  it('stays when it cannot be read, and is read again later', async () => {
+    const list: Listing = { tools: ['a'], ttlMs: 5 };
+    const { one } = await listing(list, { refreshMinMs: 5 });
+    list.answer = { error: { code: -32603, message: 'not now' } };
+    await until(() => one.events.filter(({ kind }) => kind === 'refresh_failed').length >= 2);
+    expect(namesOf(one)).toEqual(['a']);
+    expect(one.registry.get('one')?.state.state).toBe('ready');
+    list.answer = undefined;
+    list.tools = ['c'];
+    await until(() => namesOf(one)[0] === 'c');
+  });
+
+  it('is read no more once the manager stopped', async () => {
+    const { one, upstream } = await listing({ tools: ['a'], ttlMs: 5 }, { refreshMinMs: 5 });
+    await until(() => lists(upstream) > 2);
+    await one.manager.stop();
+    const before = lists(upstream);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(lists(upstream)).toBe(before);
+    expect(one.events.filter(({ kind }) => kind === 'refresh_failed')).toEqual([]);
+  });
+
+  it('is read once when a call shows that it is out of date, not for each such call', async () => {
+    const list: Listing = { tools: ['a'] };
+    const { one, upstream } = await listing(list, QUIET);
+    list.tools = ['b'];
+    for (let i = 0; i < 5; i++) expect(await one.text('one', 'a')).toBe('error -32602 Unknown tool: x');
+    await until(() => namesOf(one)[0] === 'b');
+    for (let i = 0; i < 5; i++) await one.text('one', 'a');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(lists(upstream)).toBe(2);
+  });
+});
+
+describe('a server that refuses the headers of every call', () => {
+  it('is not asked for its list each time', async () => {
+    const upstream = await scriptedUpstream((method) =>
+      method === 'tools/call' ? { error: { code: -32020, message: 'no' }, status: 400 } : undefined,
+    );
+    ends.push(() => upstream.close());
+    const one = await started(httpConfig('one', upstream.url), QUIET);
+    for (let i = 0; i < 5; i++) expect(await one.text('one', 'x')).toBe('error -32020 no');
+    expect(lists(upstream)).toBe(2);
+    expect(upstream.methods.filter((method) => method === 'tools/call')).toHaveLength(6);
+  });
+});

@@ -111,7 +111,8 @@ function cannotOpen(message: string, output: readonly string[]): Error {
   return storageError(
     'storage_failed',
     'The embedded database could not be opened. See the log for its own words; if the folder is damaged, restore it from a backup.',
-    { detail: { message, output } },
+    // The engine's own words: without them nobody can tell a damaged folder from a machine without memory.
+    { detail: { message, output }, cause: new Error([message, ...output.slice(-5)].join('\n')) },
   );
 }
 

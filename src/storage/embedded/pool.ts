@@ -1,5 +1,5 @@
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
-import { withDeadline } from '../../shared/index.ts';
+import { AppError, withDeadline } from '../../shared/index.ts';
 import type { Backend } from '../backend.ts';
 import { closedError, storageError } from '../errors.ts';
 import type { StorageLimits } from '../limits.ts';
@@ -63,9 +63,8 @@ export interface EmbeddedBackend extends Backend {
 
 /** Opens (or makes) the embedded database. The caller owns the data folder. */
 export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedBackend> {
-  const { dataDir, limits, onFault } = options;
-  const { folder, fresh } = inspectFolder(dataDir);
-  const engine = await startWithin({ folder, fresh }, limits.openMs, options.signal);
+  const { limits, onFault } = options;
+  const engine = await openEngine(options);
   try {
     const session = new EmbeddedSession(engine, limits.migrationMs);
     await withDeadline(session.connect(), limits.openMs, 'Connecting to the embedded database');
@@ -83,6 +82,21 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedBa
   } catch (error) {
     await engine.close(limits.closeMs);
     throw error;
+  }
+}
+
+/**
+ * The engine on the folder as it is. One that gives up while it opens is tried once more, in a new thread: after a kill in mid-start the
+ * first attempt was seen to fail, once in some hundred, on a folder that opened afterwards. The first failure is reported all the same.
+ */
+async function openEngine({ dataDir, limits, signal, onFault }: EmbeddedOptions): Promise<Engine> {
+  const start = (): Promise<Engine> => startWithin(inspectFolder(dataDir), limits.openMs, signal);
+  try {
+    return await start();
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'storage_failed' || error.cause === undefined) throw error;
+    onFault(error);
+    return start();
   }
 }
 

@@ -2,7 +2,6 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HTTP_ERROR_CODES, statusOf } from '../../src/contract/index.ts';
-import { RPC } from '../../src/protocol/index.ts';
 import { endGateways, startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
 import { bearer, JSON_HEADERS, McpWire, modernRequest, toolNames } from '../support/mcp-wire.ts';
 import { metricNames } from '../support/metrics.ts';
@@ -130,26 +129,6 @@ it('metrics have these names', async () => {
 });
 
 describe('error codes', () => {
-  it('of JSON-RPC', () => {
-    expect(RPC).toEqual({
-      parseError: -32700,
-      invalidRequest: -32600,
-      methodNotFound: -32601,
-      invalidParams: -32602,
-      internalError: -32603,
-      headerMismatch: -32020,
-      missingRequiredClientCapability: -32021,
-      unsupportedProtocolVersion: -32022,
-      resourceNotFound: -32002,
-      urlElicitationRequired: -32042,
-      forbidden: 4030,
-      busy: 4290,
-      upstreamFailed: 5020,
-      resultTooLarge: 5130,
-      deadline: 5040,
-    });
-  });
-
   it('of everything else over HTTP, by status', () => {
     const byStatus = Map.groupBy(HTTP_ERROR_CODES, statusOf);
     expect(Object.fromEntries([...byStatus].map(([status, codes]) => [status, codes.join(' ')]))).toEqual({

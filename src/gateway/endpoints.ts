@@ -6,11 +6,16 @@ export type Endpoint =
   | { readonly kind: 'server'; readonly path: `/mcp/${string}`; readonly server: string };
 
 const JOINED: Endpoint = { kind: 'joined', path: '/mcp' };
+/** Endpoints of servers by name: names come from configuration, so there are few. */
+const known = new Map<string, Endpoint>();
 
 /** The endpoint of `/mcp` (no segment) or `/mcp/<segment>`; undefined if there is no such server. */
 export function resolveEndpoint(segment: string | undefined, registry: Registry): Endpoint | undefined {
   if (segment === undefined || segment === '') return JOINED;
-  return registry.get(segment) === undefined ? undefined : { kind: 'server', path: `/mcp/${segment}`, server: segment };
+  if (registry.get(segment) === undefined) return undefined;
+  let endpoint = known.get(segment);
+  if (endpoint === undefined) known.set(segment, (endpoint = { kind: 'server', path: `/mcp/${segment}`, server: segment }));
+  return endpoint;
 }
 
 /** The servers behind an endpoint, StockPulse's own first, then config order. */

@@ -10,17 +10,25 @@ export function randomText(length: number): string {
   if (length > POOL_BYTES) throw new RangeError(`A random text has at most ${POOL_BYTES} characters.`);
   if (used + length > POOL_BYTES) {
     randomFillSync(pool);
+    for (let i = 0; i < POOL_BYTES; i++) pool[i] = ALPHABET.charCodeAt((pool[i] as number) & 31);
     used = 0;
   }
-  let text = '';
-  for (let i = 0; i < length; i++) text += ALPHABET[(pool[used++] as number) & 31];
+  const text = pool.toString('latin1', used, used + length);
+  used += length;
   return text;
 }
 
 let lastTime = 0;
+let timeText = '';
 let sequence = 0;
 
 const PER_MS = 1024;
+
+function setTime(time: number): void {
+  lastTime = time;
+  timeText = time.toString(32).padStart(9, '0');
+  sequence = 0;
+}
 
 /**
  * A process-unique id: 11 characters of time (milliseconds since the epoch) and sequence, 9 random ones. Ids sort in the order in
@@ -29,13 +37,11 @@ const PER_MS = 1024;
 export function sortableId(prefix: string, now: number): string {
   const time = Math.floor(now);
   if (time > lastTime) {
-    lastTime = time;
-    sequence = 0;
+    setTime(time);
   } else if (++sequence === PER_MS) {
-    lastTime++;
-    sequence = 0;
+    setTime(lastTime + 1);
   }
-  return `${prefix}${lastTime.toString(32).padStart(9, '0')}${sequence.toString(32).padStart(2, '0')}${randomText(9)}`;
+  return `${prefix}${timeText}${sequence.toString(32).padStart(2, '0')}${randomText(9)}`;
 }
 
 /** A version 4 UUID, for identifiers that a specification wants to be visible ASCII and unguessable. */

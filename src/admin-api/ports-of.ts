@@ -1,7 +1,7 @@
 import type { ClientManager, UpstreamConfig } from '../client-manager/index.ts';
 import type { CallToolAnswer, DoctorCheck, ServerTest, StatusReply, ToolList, ToolView } from '../contract/index.ts';
 import type { ExposedTool, McpGateway } from '../gateway/index.ts';
-import type { Registry } from '../registry/index.ts';
+import { neverReached, type Registry } from '../registry/index.ts';
 import { AppError, type Caps } from '../shared/index.ts';
 import { runDoctor } from './doctor.ts';
 import type { AdminApiOptions } from './ports.ts';
@@ -45,7 +45,7 @@ function listTools({ mcp, registry }: PortSources, endpoint: string): ToolList |
   const tools = mcp.tools(endpoint);
   if (tools === undefined) return undefined;
   const shown = registry.list().filter(({ name }) => endpoint === '/mcp' || endpoint === `/mcp/${name}`);
-  const absent = shown.filter(({ state, eras }) => state.state !== 'ready' && eras.length === 0);
+  const absent = shown.filter(neverReached);
   const warnings = shown.flatMap(({ name, warnings: own }) => own.map((warning) => `${name}: ${warning}`));
   return {
     endpoint,

@@ -1,9 +1,9 @@
-import type { Registry } from '../registry/index.ts';
+import { neverReached, type Registry } from '../registry/index.ts';
 import type { Frame, Services } from './frame.ts';
 
 function isConnecting(registry: Registry, name: string): boolean {
   const entry = registry.get(name);
-  return entry?.state.state === 'connecting' && entry.eras.length === 0;
+  return entry !== undefined && entry.state.state === 'connecting' && neverReached(entry);
 }
 
 /**

@@ -43,3 +43,8 @@ export interface ServerEntry {
   /** Tools that were left out, each with the reason. */
   readonly warnings: readonly string[];
 }
+
+/** True for a server that has no catalogue yet because it could not be reached so far; one that was lost later keeps its last one. */
+export function neverReached({ state, eras }: Pick<ServerEntry, 'state' | 'eras'>): boolean {
+  return state.state !== 'ready' && eras.length === 0;
+}

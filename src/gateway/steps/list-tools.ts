@@ -1,5 +1,5 @@
 import { eraOf, RPC, rpcError, type CacheHint, type JsonText, type Outcome } from '../../protocol/index.ts';
-import type { ServerEntry } from '../../registry/index.ts';
+import { neverReached, type ServerEntry } from '../../registry/index.ts';
 import { firstConnections } from '../first-connections.ts';
 import type { Frame, Step } from '../frame.ts';
 import type { ExposedTool, View } from '../view.ts';
@@ -16,7 +16,7 @@ export const listTools: Step = async (frame, services): Promise<Outcome> => {
   const page = visible.slice(start, start + services.settings.pageSize);
   const last = page.at(-1);
   const more = last !== undefined && start + page.length < visible.length;
-  const missing = view.servers.filter(isMissing);
+  const missing = view.servers.filter(neverReached);
   for (const { name, state } of missing) frame.record.notValidated.push(`list: server ${name} is ${state.state} and has no catalogue yet`);
   return {
     kind: 'complete',
@@ -28,8 +28,6 @@ const badCursor = (why: string): Outcome => ({
   kind: 'error',
   error: rpcError(RPC.invalidParams, `Invalid cursor: ${why}. Start again without a cursor.`),
 });
-
-const isMissing = ({ state, eras }: ServerEntry): boolean => state.state !== 'ready' && eras.length === 0;
 
 const cursorAfter = (path: string, name: string): string => Buffer.from(JSON.stringify([path, name])).toString('base64url');
 

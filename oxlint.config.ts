@@ -53,7 +53,7 @@ const outside = (files: string[], pattern: Pattern): OxlintOverride => ({ files,
 export default defineConfig({
   plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise'],
   options: { typeAware: true },
-  ignorePatterns: ['node_modules', 'dist', 'test/judges', 'console/dist'],
+  ignorePatterns: ['node_modules', 'dist', 'test/judges', 'bench/npm', 'console/dist'],
   rules: {
     'typescript/no-floating-promises': 'error',
     'typescript/no-misused-promises': ['error', { checksVoidReturn: { arguments: false } }],

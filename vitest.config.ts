@@ -6,7 +6,8 @@ const long = Number(process.env.STOCKPULSE_TEST_SCALE ?? 1) > 1;
 export default defineConfig({
   test: {
     include: ['{src,stockpulse,test,tools,bench,bin}/**/*.test.ts'],
-    exclude: ['node_modules/**', 'test/judges/**', 'dist/**'],
+    exclude: ['node_modules/**', 'test/judges/**', 'bench/npm/**', 'dist/**'],
+    setupFiles: ['test/requirements/verifies.ts'],
     pool: 'forks',
     // Two cores: more workers only make each other late.
     maxWorkers: 2,

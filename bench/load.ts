@@ -12,10 +12,18 @@ export interface Sample {
   readonly p99Ms: number;
 }
 
+/** What is sent again and again. */
+export interface LoadRequest {
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Each request gets an id of its own in place of the 1: requests of one session need that. */
+  readonly countIds?: boolean;
+}
+
 export interface LoadOptions {
   readonly port: number;
   readonly path: string;
-  readonly tool: string;
+  readonly request: LoadRequest;
   readonly seconds: number;
   readonly connections: number;
 }
@@ -32,7 +40,10 @@ export const judge: 'wrk' | 'autocannon' = (() => {
   }
 })();
 
-export function callBody(tool: string): string {
+/** A call of the modern era. */
+export const modernCall = (tool: string): LoadRequest => ({ body: callBody(tool), headers: callHeaders(tool) });
+
+function callBody(tool: string): string {
   const meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '1.0.0' },
@@ -46,7 +57,7 @@ export function callBody(tool: string): string {
   });
 }
 
-export function callHeaders(tool: string): Record<string, string> {
+function callHeaders(tool: string): Record<string, string> {
   return {
     authorization: `Bearer ${KEY}`,
     'content-type': 'application/json',
@@ -57,12 +68,19 @@ export function callHeaders(tool: string): Record<string, string> {
   };
 }
 
-const lua = (tool: string): string => `wrk.method = "POST"
-wrk.body = ${JSON.stringify(callBody(tool))}
-${Object.entries(callHeaders(tool))
+const COUNTING = `local n = 1
+request = function()
+  n = n + 1
+  return wrk.format(nil, nil, nil, (string.gsub(wrk.body, '"id":1,', '"id":' .. n .. ',', 1)))
+end
+`;
+
+const lua = ({ body, headers, countIds }: LoadRequest): string => `wrk.method = "POST"
+wrk.body = ${JSON.stringify(body)}
+${Object.entries(headers)
   .map(([name, value]) => `wrk.headers[${JSON.stringify(name)}] = ${JSON.stringify(value)}`)
   .join('\n')}
-done = function(summary, latency)
+${countIds === true ? COUNTING : ''}done = function(summary, latency)
   local bad = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status + summary.errors.timeout
   io.write(string.format("RESULT %d %d %f %f %d\\n", summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), bad))
 end
@@ -72,7 +90,7 @@ async function wrk(options: LoadOptions): Promise<Sample> {
   const folder = mkdtempSync(join(tmpdir(), 'stockpulse-wrk-'));
   try {
     const script = join(folder, 'call.lua');
-    writeFileSync(script, lua(options.tool));
+    writeFileSync(script, lua(options.request));
     const args = [
       '-t1',
       `-c${options.connections}`,
@@ -98,8 +116,8 @@ async function cannon(options: LoadOptions): Promise<Sample> {
   const result = await autocannon({
     url: `http://127.0.0.1:${options.port}${options.path}`,
     method: 'POST',
-    headers: callHeaders(options.tool),
-    body: callBody(options.tool),
+    headers: options.request.headers,
+    body: options.request.body,
     connections: options.connections,
     duration: options.seconds,
   });

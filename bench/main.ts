@@ -5,7 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { judge, load, type Sample } from './load.ts';
+import { judge, load, modernCall, type Sample } from './load.ts';
+import { peerRows, type PeerRow } from './peer-rows.ts';
 import { startGateway, startPeer, stdioServer, type Running } from './processes.ts';
 
 const seconds = Number(process.env.BENCH_SECONDS ?? 5);
@@ -31,7 +32,7 @@ function median(values: readonly number[]): number {
 
 async function measure(name: string, tool: string, bare: Running, gateway: Running): Promise<Row> {
   const at = (running: Running, path: string, time: number): Promise<Sample> =>
-    load({ port: running.port, path, tool, seconds: time, connections });
+    load({ port: running.port, path, request: modernCall(tool), seconds: time, connections });
   await at(bare, '/mcp', 2);
   await at(gateway, '/mcp/bench', 3);
   const samples: { bare: Sample; gateway: Sample }[] = [];
@@ -99,8 +100,16 @@ function print(rows: readonly Row[]): void {
   }
 }
 
+function printPeers(rows: readonly PeerRow[]): void {
+  console.log(`\nlegacy HTTP -> one stdio child\n${'gateway'.padEnd(32)}${'calls/s'.padStart(10)}${'ours is'.padStart(11)}`);
+  for (const { name, perSecond, ours } of rows)
+    console.log(`${name.padEnd(32)}${Math.round(perSecond).toLocaleString('en-US').padStart(10)}${`${ours.toFixed(1)} x`.padStart(11)}`);
+}
+
 const rows = [...(await httpRows()), ...(await stdioRows())];
 print(rows);
+const peers = await peerRows({ seconds, rounds, connections });
+printPeers(peers);
 const report = {
   commit: commit(),
   at: new Date().toISOString(),
@@ -111,6 +120,7 @@ const report = {
   rounds,
   connections,
   rows,
+  peers,
 };
 mkdirSync(new URL('results/', import.meta.url), { recursive: true });
 writeFileSync(new URL('results/latest.json', import.meta.url), `${JSON.stringify(report, null, 2)}\n`);

@@ -1,6 +1,7 @@
 /** Starts and stops the processes that a measurement needs. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,5 +71,40 @@ export async function startGateway(server: object): Promise<Running> {
   };
   return { port, stop };
 }
+
+/** A gateway of others, from bench/npm, in front of the same stdio server in the legacy era. */
+export async function startNpmPeer(name: string, args: (port: number, command: readonly string[]) => readonly string[]): Promise<Running> {
+  const port = await freePort();
+  const bin = join(root, 'bench/npm/node_modules/.bin', name);
+  const command = [process.execPath, peer('upstream-stdio'), 'legacy'];
+  const child = spawn(process.execPath, [bin, ...args(port, command)], { stdio: ['ignore', 'ignore', 'ignore'] });
+  for (let i = 0; i < 300; i++) {
+    if (await listens(port)) return { port, stop: () => ended(child) };
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  child.kill('SIGKILL');
+  throw new Error(`${name} did not listen`);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+export const legacyStdioServer = { command: process.execPath, args: [peer('upstream-stdio'), 'legacy'], era: 'legacy' };
 
 export const stdioServer = { command: process.execPath, args: ['--disable-warning=ExperimentalWarning', peer('upstream-stdio')] };

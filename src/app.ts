@@ -3,7 +3,13 @@ import type { Readable, Writable } from 'node:stream';
 import packageJson from '../package.json' with { type: 'json' };
 import { createStockPulse, simulationClock, type StockPulse } from '../stockpulse/index.ts';
 import { adminApi, portsOf } from './admin-api/index.ts';
-import { createClientManager, type ClientManager, type UpstreamConfig } from './client-manager/index.ts';
+import {
+  clientManagerMigrations,
+  createClientManager,
+  upstreamConfigs,
+  type ClientManager,
+  type UpstreamConfig,
+} from './client-manager/index.ts';
 import { configNotes, secretsOf, type Config } from './config/index.ts';
 import { ADMIN_PREFIX } from './contract/index.ts';
 import { createGateway, type McpGateway } from './gateway/index.ts';
@@ -15,6 +21,8 @@ import {
   apiCaller,
   createApiKeys,
   createAuditTrail,
+  createSealer,
+  masterKey,
   readKeyFile,
   securityMigrations,
   writeKeyFile,
@@ -70,13 +78,6 @@ const SHARED_RELOAD_MS = 5000;
 /** Who owns the data folder now, if anybody. */
 export function findOwner(dataDir: string): OwnerInfo | undefined {
   return readOwner(dataDir);
-}
-
-function upstreamConfigs(config: Config): UpstreamConfig[] {
-  return Object.entries(config.mcpServers).map(([name, server]) => {
-    const { deadlineSeconds, ...rest } = server;
-    return { ...rest, name, deadlineMs: deadlineSeconds * 1000 };
-  });
 }
 
 function observe(config: Config, options: StartOptions): Pick<Built, 'caps' | 'log' | 'redactor' | 'metrics'> & { recorder: Recorder } {
@@ -155,6 +156,8 @@ function createMcp(
     caps,
     clock: systemClock,
     target: (server) => (server === platform.name ? local : clients.target(server)),
+    policyOf: (server) => config.mcpServers[server],
+    sealer: createSealer(masterKey(config.dataDir, config.security.masterKey)),
     settings: { ...IDENTITY, pageSize: PAGE_SIZE, listWaitMs: LIST_WAIT_MS, deadlineMs: limits.callSeconds * 1000 },
     limits: {
       bodyBytes: limits.bodyBytes,
@@ -167,14 +170,10 @@ function createMcp(
   });
 }
 
-function createUpstreams(
-  config: Config,
-  servers: readonly UpstreamConfig[],
-  parts: Pick<Built, 'registry' | 'caps' | 'log'>,
-): ClientManager {
+function createUpstreams(config: Config, parts: Pick<Built, 'registry' | 'caps' | 'log' | 'storage' | 'upstreams'>): ClientManager {
   return createClientManager({
     ...parts,
-    servers,
+    servers: parts.upstreams,
     clock: systemClock,
     gateway: IDENTITY,
     childrenDir: join(config.dataDir, 'children'),
@@ -258,7 +257,7 @@ async function build(config: Config, options: StartOptions, stack: AsyncDisposab
   stack.defer(() => log.close());
   const onFault = (error: unknown): void => log.event('error', 'storage_fault', { error });
   checkClaim(config.dataDir, config.database.url === undefined ? 'pglite' : 'postgres');
-  const migrations = [...securityMigrations];
+  const migrations = [...securityMigrations, ...clientManagerMigrations];
   const storage = await openStorage({ databaseUrl: config.database.url, dataDir: config.dataDir, migrations, onFault });
   stack.defer(() => storage.close());
   claimFolder(config.dataDir, storage.kind);
@@ -269,8 +268,8 @@ async function build(config: Config, options: StartOptions, stack: AsyncDisposab
   const registry = new Registry();
   const platform = createPlatform(config, keys);
   const local = createLocalServer({ ...platform, registry, clock: systemClock, listTtlMs: LIST_TTL_MS, simulated: true });
-  const upstreams = upstreamConfigs(config);
-  const clients = createUpstreams(config, upstreams, { registry, caps, log });
+  const upstreams = upstreamConfigs(config.mcpServers);
+  const clients = createUpstreams(config, { registry, caps, log, storage, upstreams });
   stack.defer(() => clients.stop());
   const mcp = createMcp(config, { caps, log, registry, clients, recorder, local, platform });
   stack.defer(() => mcp.close());
@@ -297,6 +296,8 @@ async function serve(built: Built, options: StartOptions, startedAt: number, sta
   host.surface('mcp', mcp.http);
   host.surface('api', platform.plugin, '/stockpulse');
   serveLocalStreams(host, mcp, log);
+  host.onWebSocket(mcp.websocket);
+  host.onPost(mcp.post);
   stack.defer(() => host.close(GRACE_MS));
   if (options.offline === true) {
     await clients.stop();

@@ -1,6 +1,6 @@
 /**
- * Installs the clients and servers of others that the end-to-end tests drive (test/judges). Does nothing while its lock file is the one
- * that was installed. npm itself runs on the Node that runs this: an older one would pick other versions.
+ * Installs programs of others: the clients and servers that the end-to-end tests drive (test/judges), or what stands in the folder that is
+ * its argument (bench/npm). Does nothing while the folder's lock file is the one that was installed. npm itself runs on the Node that runs this: an older one would pick other versions.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -9,7 +9,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const DEADLINE_MS = 300_000;
-const folder = fileURLToPath(new URL('../test/judges/', import.meta.url));
+const name = process.argv[2] ?? 'test/judges';
+const folder = fileURLToPath(new URL(`../${name}/`, import.meta.url));
 const stampFile = join(folder, 'node_modules/.installed');
 const NETWORK = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ENOTCACHED|network)\b/;
 
@@ -57,7 +58,7 @@ function main(): number {
   const npm = npmScript();
   const problem = npm === undefined ? 'npm was not found beside this Node or on PATH.' : install(npm);
   if (problem !== undefined) {
-    console.error(`install-judges: the judges of the end-to-end tests could not be installed: ${problem}`);
+    console.error(`install-judges: the packages of ${name} could not be installed: ${problem}`);
     return 1;
   }
   writeFileSync(stampFile, wanted);

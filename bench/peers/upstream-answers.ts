@@ -23,15 +23,25 @@ interface Message {
   readonly method?: string;
 }
 
-/** The response to a request; empty for a notification. */
-export function answer(text: string): string {
+const INITIALIZED = '{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"bench","version":"1.0.0"}}';
+
+/** The response to a request, in the modern era. */
+export const answer = (text: string): string => answerIn('modern')(text);
+
+/** Responses to requests; empty for a notification. */
+export function answerIn(era: 'modern' | 'legacy'): (text: string) => string {
+  return (text) => respond(text, era);
+}
+
+function respond(text: string, era: 'modern' | 'legacy'): string {
   const { id, method } = JSON.parse(text) as Message;
   if (id === undefined) return '';
   const reply = (result: string): string => `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}`;
   if (method === 'tools/call') return reply(RESULT);
   if (method === 'tools/list')
     return reply(`{"resultType":"complete","tools":${JSON.stringify(TOOLS)},"ttlMs":60000,"cacheScope":"public",${FACTS}}`);
-  if (method === 'server/discover') {
+  if (method === 'initialize' && era === 'legacy') return reply(INITIALIZED);
+  if (method === 'server/discover' && era === 'modern') {
     return reply(
       `{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":60000,"cacheScope":"public",${FACTS}}`,
     );

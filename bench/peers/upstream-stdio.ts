@@ -1,5 +1,7 @@
-/** The benchmark's MCP server on standard input and output. */
-import { answer } from './upstream-answers.ts';
+/** The benchmark's MCP server on standard input and output; of the legacy era with the argument `legacy`. */
+import { answerIn } from './upstream-answers.ts';
+
+const answer = answerIn(process.argv[2] === 'legacy' ? 'legacy' : 'modern');
 
 let rest = '';
 process.stdin.setEncoding('utf8');

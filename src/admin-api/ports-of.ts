@@ -57,16 +57,23 @@ function listTools({ mcp, registry }: PortSources, endpoint: string): ToolList |
 async function testServer(sources: PortSources, name: string, signal: AbortSignal): Promise<ServerTest> {
   const config = sources.upstreams.find((upstream) => upstream.name === name);
   if (config === undefined) throw new AppError('server_not_found', `There is no upstream server ${name}.`);
-  const { ok, connectMs, listMs, eras, info, tools, warnings, problem, stderr } = await sources.clients.check(config, signal);
+  const report = await sources.clients.check(config, signal);
+  const { ok, connectMs, listMs, transport, revision, eras, info, warnings, problem, stderr } = report;
+  const { tools, prompts, resources, templates } = report;
   const { redact } = sources;
   const advice = stderr.length === 0 ? undefined : `Its last words on stderr: ${redact(stderr.slice(-5).join(' | '))}`;
   return {
     ok,
     name,
     durationMs: connectMs + listMs,
+    transport,
+    ...(revision === undefined ? {} : { revision }),
     eras: [...eras],
     ...(info === undefined ? {} : { info: { name: info.name, version: info.version } }),
     tools,
+    prompts,
+    resources,
+    templates,
     warnings: warnings.map(redact),
     ...(problem === undefined ? {} : { problem: redact(problem) }),
     ...(problem === undefined || advice === undefined ? {} : { advice }),

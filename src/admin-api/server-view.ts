@@ -1,5 +1,5 @@
 import type { ServerDetail, ServerView } from '../contract/index.ts';
-import type { ServerEntry } from '../registry/index.ts';
+import type { Catalogue, ServerEntry } from '../registry/index.ts';
 
 const iso = (time: number): string => new Date(time).toISOString();
 
@@ -21,6 +21,15 @@ function infoOf({ facts }: ServerEntry): Pick<ServerView, 'info'> {
   return { info: { name, version, ...(title === undefined ? {} : { title }) } };
 }
 
+type Counts = Pick<ServerView, 'tools' | 'prompts' | 'resources' | 'templates'>;
+
+const countsOf = ({ tools, prompts, resources, templates }: Catalogue): Counts => ({
+  tools: tools.length,
+  prompts: prompts.items.length,
+  resources: resources.items.length,
+  templates: templates.items.length,
+});
+
 /** A server of the registry as the management API shows it. */
 export function serverView(entry: ServerEntry): ServerView {
   return {
@@ -30,7 +39,7 @@ export function serverView(entry: ServerEntry): ServerView {
     endpoint: `/mcp/${entry.name}`,
     ...stateFacts(entry),
     eras: [...entry.eras],
-    tools: entry.tools.length,
+    ...countsOf(entry),
     warnings: [...entry.warnings],
     ...infoOf(entry),
   };
@@ -44,5 +53,6 @@ export function serverDetail(entry: ServerEntry): ServerDetail {
     ...(instructions === undefined ? {} : { instructions }),
     capabilities: { ...capabilities },
     toolNames: entry.tools.map((tool) => tool.definition.name),
+    ...(entry.legacy === undefined ? {} : { legacy: countsOf(entry.legacy) }),
   };
 }

@@ -1,6 +1,6 @@
 import { fastify, type FastifyInstance } from 'fastify';
 import { ADMIN_PREFIX, mapError, type ApiKeyReply, type ServerTest, type ToolList } from '../contract/index.ts';
-import { Registry, type ServerEntry } from '../registry/index.ts';
+import { NO_LISTS, Registry, type ServerEntry } from '../registry/index.ts';
 import { LOCAL_OPERATOR, type ApiKeys, type AuditEntry, type Authentication, type KeyActor } from '../security/index.ts';
 import { AppError } from '../shared/index.ts';
 import { adminApi, type AdminApiOptions } from './index.ts';
@@ -69,11 +69,24 @@ const entry = (name: string, overrides: Partial<ServerEntry>): ServerEntry => ({
   facts: { info: { name: 'files-server', version: '1.2.3' }, capabilities: { tools: {} }, instructions: 'Be kind.' },
   tools: [],
   toolsCache: { ttlMs: 0, cacheScope: 'private' },
+  ...NO_LISTS,
   warnings: ['tool x is left out'],
   ...overrides,
 });
 
-const tested: ServerTest = { ok: true, name: 'files', durationMs: 3, eras: ['modern'], tools: 0, warnings: [] };
+const tested: ServerTest = {
+  ok: true,
+  name: 'files',
+  durationMs: 3,
+  transport: 'stdio',
+  revision: '2026-07-28',
+  eras: ['modern'],
+  tools: 0,
+  prompts: 0,
+  resources: 0,
+  templates: 0,
+  warnings: [],
+};
 const tools: ToolList = {
   endpoint: '/mcp',
   warnings: [],

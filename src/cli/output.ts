@@ -41,6 +41,12 @@ export function facts(entries: readonly (readonly [string, string | undefined])[
   return present.map(([name, value]) => `${`${name}:`.padEnd(width)} ${printable(value)}`).join('\n');
 }
 
+/** `3`, or `3 and 2 templates`. */
+export function resourceText({ resources, templates }: { readonly resources: number; readonly templates: number }): string {
+  if (templates === 0) return String(resources);
+  return `${resources} and ${templates} template${templates === 1 ? '' : 's'}`;
+}
+
 /** A word of a POSIX shell. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;

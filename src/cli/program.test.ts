@@ -26,6 +26,9 @@ const server = (more: object = {}) => ({
   state: 'ready',
   eras: ['legacy'],
   tools: 14,
+  prompts: 2,
+  resources: 3,
+  templates: 1,
   warnings: [],
   ...more,
 });
@@ -51,10 +54,29 @@ const REPLIES: Readonly<Record<string, Reply>> = {
   },
   'DELETE /admin/v1/keys/k1': { body: { key: key({ state: 'revoked' }) } },
   'GET /admin/v1/servers': {
-    body: { servers: [server(), server({ name: 'news', state: 'backing_off', eras: [], tools: 0, reason: 'refused\u001b[2J' })] },
+    body: {
+      servers: [
+        server(),
+        server({
+          name: 'news',
+          state: 'backing_off',
+          eras: [],
+          tools: 0,
+          prompts: 0,
+          resources: 0,
+          templates: 0,
+          reason: 'refused\u001b[2J',
+        }),
+      ],
+    },
   },
   'GET /admin/v1/servers/files': {
-    body: { ...server({ info: { name: 'fs', version: '1' } }), capabilities: { tools: {} }, toolNames: ['read_file'] },
+    body: {
+      ...server({ info: { name: 'fs', version: '1' } }),
+      capabilities: { tools: {} },
+      toolNames: ['read_file'],
+      legacy: { tools: 1, prompts: 0, resources: 1, templates: 2 },
+    },
   },
   'POST /admin/v1/servers/files/restart': { body: server({ state: 'connecting' }) },
   'POST /admin/v1/servers/files/test': {
@@ -62,8 +84,12 @@ const REPLIES: Readonly<Record<string, Reply>> = {
       ok: false,
       name: 'files',
       durationMs: 12.3,
+      transport: 'stdio',
       eras: [],
       tools: 0,
+      prompts: 0,
+      resources: 0,
+      templates: 0,
       warnings: [],
       problem: 'no such command',
       advice: 'Install it.',
@@ -191,9 +217,9 @@ describe('verbs over the socket', () => {
     expect(await h.run('servers', 'list')).toBe(0);
     expect(h.stdout.all).toBe(
       [
-        'NAME   TRANSPORT  STATE        ERAS    TOOLS  NOTE',
-        'files  stdio      ready        legacy  14',
-        'news   stdio      backing_off  -       0      refused\uFFFD[2J',
+        'NAME   TRANSPORT  STATE        ERAS    TOOLS  PROMPTS  RESOURCES  NOTE',
+        'files  stdio      ready        legacy  14     2        4',
+        'news   stdio      backing_off  -       0      0        0          refused\uFFFD[2J',
         '',
       ].join('\n'),
     );
@@ -202,7 +228,9 @@ describe('verbs over the socket', () => {
   it('servers show, restart and test', async () => {
     const h = await running();
     expect(await h.run('servers', 'show', 'files')).toBe(0);
-    expect(h.stdout.all).toContain('implementation: fs 1');
+    expect(h.stdout.all).toMatch(/implementation: +fs 1\n/);
+    expect(h.stdout.all).toMatch(/resources: +3 and 1 template\n/);
+    expect(h.stdout.all).toMatch(/to legacy clients: 1 tools, 0 prompts, resources: 1 and 2 templates\n/);
     expect(await h.run('servers', 'restart', 'files')).toBe(0);
     expect(await h.run('servers', 'test', 'files')).toBe(1);
     expect(h.stdout.all).toContain('what to do: Install it.');

@@ -1,5 +1,5 @@
 import { request, type IncomingMessage } from 'node:http';
-import type { Duplex, Readable, Writable } from 'node:stream';
+import { Transform, type Duplex, type Readable, type Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { CliError, EXIT } from './failure.ts';
 
@@ -100,18 +100,47 @@ class Ending {
   };
 }
 
+const LF = 10;
+
+/** The owner writes empty lines to see whether we are still there; a host expects messages and nothing else. */
+function withoutEmptyLines(): Transform {
+  let atStart = true;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      const parts: Buffer[] = [];
+      let from = 0;
+      for (let end = chunk.indexOf(LF); end >= 0; end = chunk.indexOf(LF, end + 1)) {
+        if (end > from || !atStart) parts.push(chunk.subarray(from, end + 1));
+        from = end + 1;
+        atStart = true;
+      }
+      if (from < chunk.length) {
+        parts.push(chunk.subarray(from));
+        atStart = false;
+      }
+      done(null, parts.length === 1 ? parts[0] : Buffer.concat(parts));
+    },
+  });
+}
+
 /** Copies both ways until the owner's side ends or `abort` fires. */
 async function copy(socket: Duplex, { stdin, stdout }: RelayOptions, abort: AbortSignal): Promise<void> {
   // `finished` reports errors; those after it mean nothing any more.
   socket.on('error', () => {});
-  const stop = (): void => void socket.destroy();
+  const messages = withoutEmptyLines();
+  const stop = (): void => {
+    socket.destroy();
+    messages.destroy();
+  };
   abort.addEventListener('abort', stop, { once: true });
   if (abort.aborted) stop();
   stdin.pipe(socket);
-  socket.pipe(stdout, { end: false });
+  socket.pipe(messages).pipe(stdout, { end: false });
   // A reset says no more than an end does.
   await finished(socket, { writable: false }).catch(() => undefined);
   stdin.unpipe(socket);
+  messages.end();
+  await finished(messages).catch(() => undefined);
   socket.destroy();
 }
 

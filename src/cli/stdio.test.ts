@@ -50,6 +50,23 @@ describe('stdio as a relay', () => {
     expect(h.started).toEqual([]);
   });
 
+  it('leaves out the empty lines with which the owner looks whether it is there', async () => {
+    const { h, peer } = await owner();
+    const run = h.run('stdio');
+    const { socket } = await peer;
+    for (const part of ['\n{"a":', '1}\n\n', '\n', '{"b":2}\n\n\n{"c"', ':3}', '\n', '\n']) {
+      socket.write(part);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const expected = '{"a":1}\n{"b":2}\n{"c":3}\n';
+    await printed(h, expected.length);
+    h.stdin.end();
+    await once(socket.resume(), 'end');
+    socket.end();
+    expect(await run).toBe(0);
+    expect(h.stdout.all).toBe(expected);
+  });
+
   it('copies byte for byte both ways, and nothing else to stdout', async () => {
     const { h, peer } = await owner();
     const run = h.run('stdio');

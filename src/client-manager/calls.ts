@@ -1,4 +1,5 @@
 import {
+  isObject,
   legacyParams,
   modernParams,
   outcomeOf,
@@ -13,7 +14,7 @@ import {
   type Outcome,
   type Params,
 } from '../protocol/index.ts';
-import type { Connection, Reply } from './connection.ts';
+import type { Connection, Exchange, Reply } from './connection.ts';
 
 /** One leg of a call: what goes out over a connection now. */
 export interface Leg {
@@ -25,14 +26,23 @@ export interface Leg {
   /** On the clock of `performance.now()`. */
   readonly expiresAt: number;
   readonly gateway: Implementation;
+  /** Instead of the connection's own way to carry out an exchange. */
+  readonly send?: ((exchange: Exchange) => Promise<Reply>) | undefined;
 }
 
 const NO_PARAMS: JsonObject = {};
+/** The last progress token that was given out: servers get each once, whoever calls. */
+let lastToken = 0;
+
+/** A token for the progress of a request of ours. */
+export function nextToken(): number {
+  return ++lastToken;
+}
 
 /** What modern headers are computed from: the outgoing name, not the client's (PROTOCOL C3). */
-function mirrorOf({ params, toolName }: Call): JsonObject {
+function mirrorOf({ params, subject }: Call): JsonObject {
   const value = params?.value ?? NO_PARAMS;
-  return toolName === undefined || toolName === value.name ? value : { ...value, name: toolName };
+  return subject === undefined || subject.value === value[subject.member] ? value : { ...value, [subject.member]: subject.value };
 }
 
 function forward(context: CallContext, method: string, params: Params | undefined): void {
@@ -41,18 +51,25 @@ function forward(context: CallContext, method: string, params: Params | undefine
 }
 
 /** Sends the call over the connection and reports the attempt. Never rejects. */
-export async function runLeg({ server, connection, call, context, headerParams, expiresAt, gateway }: Leg): Promise<Reply> {
+export async function runLeg({ server, connection, call, context, headerParams, expiresAt, gateway, send }: Leg): Promise<Reply> {
   const begun = performance.now();
   const modern = connection.era === 'modern';
-  const reply = await connection.exchange({
+  const progressToken = call.progress ? nextToken() : undefined;
+  const exchange: Exchange = {
     method: call.method,
-    params: modern ? modernParams(call, connection.revision as ModernRevision, { gateway }) : legacyParams(call),
+    params: modern
+      ? modernParams(call, connection.revision as ModernRevision, { gateway, progressToken })
+      : legacyParams(call, progressToken),
     mirror: modern ? mirrorOf(call) : NO_PARAMS,
     headerParams,
     expiresAt,
     signal: context.signal,
     onNotification: (method, params) => forward(context, method, params),
-  });
+    progressToken,
+    logs: call.logLevel !== undefined,
+    streams: context.streams === true && connection.via === 'http-modern',
+  };
+  const reply = await (send === undefined ? connection.exchange(exchange) : send(exchange));
   const durationMs = performance.now() - begun;
   context.onEvent({ kind: 'attempt', attempt: { server, via: connection.via, durationMs, outcome: attemptOutcome(reply) } });
   return reply;
@@ -67,6 +84,7 @@ function attemptOutcome(reply: Reply): string {
 export function outcomeOfReply(reply: Reply): Outcome {
   if (reply.kind === 'failed') return { kind: 'failed', failure: reply.failure };
   if (reply.result !== undefined) return outcomeOf(reply.result);
+  if (reply.stream !== undefined) return { kind: 'stream', stream: reply.stream };
   return { kind: 'error', error: reply.error ?? { code: RPC.internalError, message: 'The server answered without a result.' } };
 }
 
@@ -91,4 +109,19 @@ export function looksOutdated(reply: Reply, era: Era): boolean {
   if (reply.kind === 'failed' || reply.error === undefined) return false;
   const { code, message } = reply.error;
   return code === RPC.headerMismatch ? era === 'modern' : code === RPC.invalidParams && UNKNOWN_TOOL.test(message.slice(0, 500));
+}
+
+/** True for an answer that no modern server gives, and that one which speaks only legacy revisions gives to everything: its session is missed. */
+export function looksForeign(reply: Reply, via: string): boolean {
+  if (via !== 'http-modern') return false;
+  if (reply.kind === 'failed') return reply.failure.code === 'upstream_failed' && MISSED.has(statusOf(reply.failure.detail));
+  const { error, status } = reply;
+  return error !== undefined && MISSED.has(status ?? 200) && error.code <= -32_000 && error.code > -32_020;
+}
+
+/** Statuses with which legacy servers refuse a request without a session (S25 transports). */
+const MISSED: ReadonlySet<number> = new Set([400, 404, 405]);
+
+function statusOf(detail: unknown): number {
+  return isObject(detail) && typeof detail.status === 'number' ? detail.status : 0;
 }

@@ -1,74 +1,107 @@
 import type { CacheHint, Call, HeaderParam, Implementation } from '../protocol/index.ts';
-import type { CatalogueTool, Registry, ServerEntry, ServerState } from '../registry/index.ts';
+import type { Catalogue, CatalogueTool, ItemList, ListName } from '../registry/index.ts';
+import type { Clock } from '../shared/index.ts';
 import { ConnectError, type Connection } from './connection.ts';
-import { discoverTools, type Discovered } from './discovery.ts';
+import { LIST_READERS, type Discovered, type DiscoveryOptions, type Lists } from './discovery.ts';
 import type { Emit } from './events.ts';
 import type { Limits } from './limits.ts';
-import { Refresher } from './refresher.ts';
+import { pollAfter, Refresher } from './refresher.ts';
 import type { UpstreamConfig } from './types.ts';
 import { settledWithin } from './waiting.ts';
 
 export interface CatalogueOptions {
   readonly config: UpstreamConfig;
-  readonly registry: Registry;
   readonly gateway: Implementation;
   readonly limits: Limits;
+  readonly clock: Clock;
   readonly emit: Emit;
+  /** A list was read again, or the server says that it changed: `value` is as it should be shown. */
+  readonly onRead: (announced: readonly ListName[]) => void;
+  /** A list was refused by a server that answers: it may have turned into another one. */
+  readonly onRefused: () => void;
 }
 
-/** A connection whose server's list is kept up to date, until the signal is aborted. */
+/** A connection whose server's lists are kept up to date, until the signal is aborted. */
 interface Source {
   readonly connection: Connection;
   readonly signal: AbortSignal;
 }
 
+interface Part {
+  readonly list: ListName;
+  readonly refresher: Refresher;
+  /** An announced change is passed on even if nothing is different: clients are told of it (PROTOCOL B). */
+  announced: boolean;
+  ttlMs: number;
+  doubtedAt: number;
+  /** Readings in a row that failed. */
+  failures: number;
+}
+
+/** An announced change is passed on by then, read or not: half a second is what clients wait, and some of it is spent gathering. */
+const TELL_MS = 300;
+const LIST_NAMES: readonly ListName[] = ['tools', 'prompts', 'resources'];
+
 /**
- * The registry's entry of one upstream. Its tool list is read again when the server announces a change, when the list's lifetime is
- * over, and when an answer shows that it is out of date. A failed reading and a lost connection leave the last known list.
+ * What a server shows in one era. A list is read again when the server announces a change, when its lifetime is over, and when an answer
+ * shows that it is out of date. A failed reading and a lost connection leave the last known list; one that did not change stays the same object.
  */
-export class Catalogue {
+export class CatalogueReader {
   readonly #options: CatalogueOptions;
-  readonly #refresher: Refresher;
+  readonly #parts: Readonly<Record<ListName, Part>>;
   #source: Source | undefined;
-  /** An announced change is put even if nothing is different: clients are told of it (PROTOCOL B). */
-  #announced = false;
-  #ttlMs = 0;
-  #doubtedAt = -Infinity;
+  #lists: Lists | undefined;
+  #value: Catalogue | undefined;
 
   constructor(options: CatalogueOptions) {
     this.#options = options;
-    this.#refresher = new Refresher(options.limits.refreshDelayMs, () => this.#refresh());
-    options.registry.put(this.#entry({ state: 'connecting' }));
+    const part = (list: ListName): Part => {
+      const refresher = new Refresher(options.limits.refreshDelayMs, () => this.#refresh(this.#parts[list]));
+      return { list, refresher, announced: false, ttlMs: 0, doubtedAt: -Infinity, failures: 0 };
+    };
+    this.#parts = { tools: part('tools'), prompts: part('prompts'), resources: part('resources') };
   }
 
-  setState(state: ServerState): void {
-    this.#options.registry.setState(this.#options.config.name, state);
+  /** Undefined until the server was reached once. */
+  get value(): Catalogue | undefined {
+    return this.#value;
   }
 
-  /** A new connection and the list that was read over it. `signal` is aborted when it is over. */
-  publish(source: Source, discovered: Discovered, state: ServerState): void {
+  /** A new connection and the lists that were read over it. `signal` is aborted when it is over. */
+  take(source: Source, discovered: Discovered): void {
     this.#source = source;
-    this.#announced = false;
-    source.connection.onToolsChanged(() => {
-      if (this.#source !== source) return;
-      this.#announced = true;
-      this.#refresher.soon();
-    });
-    this.#put(source.connection, discovered, state);
-    this.#refresher.forget();
-    this.#schedule(discovered.toolsCache.ttlMs);
+    this.#set(source.connection, discovered, LIST_NAMES);
+    for (const list of LIST_NAMES) {
+      const part = this.#parts[list];
+      part.announced = false;
+      part.refresher.forget();
+      this.#schedule(part, discovered.failed.has(list) ? 0 : ttlOf(list, discovered));
+    }
   }
 
   /** The connection is over: nothing is read before the next one. */
   leave(connection: Connection): void {
     if (this.#source?.connection !== connection) return;
     this.#source = undefined;
-    this.#refresher.forget();
+    for (const list of LIST_NAMES) this.#parts[list].refresher.forget();
+  }
+
+  /** The server says that a list changed. */
+  announced(list: ListName): void {
+    if (this.#source === undefined) return;
+    this.#parts[list].announced = true;
+    this.#parts[list].refresher.soon();
+  }
+
+  /** Announcements may have been missed. */
+  reread(): void {
+    if (this.#source === undefined) return;
+    for (const list of LIST_NAMES) if (list === 'tools' || this.#has(list)) this.#parts[list].refresher.soon();
   }
 
   /** An answer shows that the list is out of date. It is read soon, but not for each such answer of a server that gives no others. */
-  doubt(): void {
-    if (this.#mayDoubt()) this.#refresher.soon();
+  doubt(list: ListName = 'tools'): void {
+    if (this.#mayDoubt(this.#parts[list])) this.#parts[list].refresher.soon();
   }
 
   /**
@@ -76,98 +109,136 @@ export class Catalogue {
    * were refused and the list was read a moment ago (PROTOCOL C3). Waits no longer than `ms`.
    */
   async presentHeaders(call: Call, ms: number, signal: AbortSignal): Promise<readonly HeaderParam[] | undefined> {
-    const read = this.#refresher.reading || this.#mayDoubt();
-    if (read) await settledWithin(this.#refresher.now(), ms, signal);
-    const name = call.toolName ?? call.params?.value.name;
-    const tool = this.#known()?.tools.find(({ definition }) => definition.name === name);
+    const part = this.#parts.tools;
+    const read = part.refresher.reading || this.#mayDoubt(part);
+    if (read) await settledWithin(part.refresher.now(), ms, signal);
+    const name = call.subject?.value ?? call.params?.value.name;
+    const tool = this.#value?.tools.find(({ definition }) => definition.name === name);
     const params = tool?.headerParams ?? call.headerParams;
     return read || !sameJson(params, call.headerParams) ? params : undefined;
   }
 
   stop(): void {
     this.#source = undefined;
-    this.#refresher.stop();
+    for (const list of LIST_NAMES) this.#parts[list].refresher.stop();
   }
 
-  #mayDoubt(): boolean {
+  #has(list: ListName): boolean {
+    return this.#source?.connection.facts.capabilities[list] !== undefined;
+  }
+
+  #mayDoubt(part: Part): boolean {
     const now = performance.now();
-    if (now - this.#doubtedAt < this.#options.limits.refreshMinMs) return false;
-    this.#doubtedAt = now;
+    if (now - part.doubtedAt < this.#options.limits.refreshMinMs) return false;
+    part.doubtedAt = now;
     return true;
   }
 
-  #schedule(ttlMs: number): void {
-    this.#ttlMs = ttlMs;
-    this.#refresher.later(Math.max(ttlMs, this.#options.limits.refreshMinMs));
+  #schedule(part: Part, ttlMs: number): void {
+    part.ttlMs = ttlMs;
+    // What a server does not have is read when it says that this changed, not from time to time.
+    if (part.list !== 'tools' && !this.#has(part.list)) return;
+    part.refresher.later(pollAfter(ttlMs, this.#options.limits.refreshMinMs, part.failures));
   }
 
-  async #refresh(): Promise<void> {
+  async #refresh(part: Part): Promise<void> {
     const source = this.#source;
     if (source === undefined) return;
-    const announced = this.#announced;
-    this.#announced = false;
-    const { gateway, limits, config, emit } = this.#options;
-    let ttlMs = this.#ttlMs;
+    const { list } = part;
+    const { emit, onRead } = this.#options;
+    let tell = part.announced ? [list] : [];
+    part.announced = false;
+    const slow = setTimeout(() => {
+      if (this.#source === source && tell.length > 0) onRead(tell);
+      tell = [];
+    }, TELL_MS);
+    let { ttlMs } = part;
     try {
-      const discovered = await discoverTools(source.connection, { gateway, limits, scopes: config.scopes, signal: source.signal });
-      if (this.#source !== source) return;
-      ({ ttlMs } = discovered.toolsCache);
-      this.#take(source.connection, discovered, announced);
+      ttlMs = await this.#read(part, source);
+      part.failures = 0;
     } catch (error) {
-      if (this.#source !== source) return;
-      emit({ kind: 'refresh_failed', reason: error instanceof ConnectError ? error.reason : 'an unexpected error' });
+      part.failures++;
+      if (this.#source === source)
+        emit({ kind: 'refresh_failed', reason: error instanceof ConnectError ? error.reason : 'an unexpected error' });
+      if (this.#source === source && error instanceof ConnectError) this.#options.onRefused();
     }
-    this.#schedule(ttlMs);
+    clearTimeout(slow);
+    if (this.#source !== source) return;
+    onRead(tell);
+    this.#schedule(part, ttlMs);
   }
 
-  #take(connection: Connection, discovered: Discovered, announced: boolean): void {
-    const known = this.#known();
-    if (!announced && known !== undefined && sameJson(known.facts, connection.facts) && sameList(known, discovered)) return;
-    this.#put(connection, discovered, known?.state ?? { state: 'connecting' });
-    this.#options.emit({ kind: 'catalogue_refreshed', tools: discovered.tools.length });
+  /** Milliseconds for which the list that was read is good. */
+  async #read({ list }: Part, source: Source): Promise<number> {
+    const { gateway, limits, config, emit } = this.#options;
+    const read = await readOne(list, source.connection, { gateway, limits, scopes: config.scopes, signal: source.signal });
+    if (this.#source !== source || this.#lists === undefined) return 0;
+    const before = this.#value;
+    this.#set(source.connection, { ...this.#lists, ...read }, [list]);
+    if (before !== undefined && this.#value !== undefined && !sameCatalogue(before, this.#value))
+      emit({ kind: 'catalogue_refreshed', list, tools: this.#value.tools.length });
+    return ttlOf(list, this.#lists);
   }
 
-  #put({ eras, facts }: Connection, discovered: Discovered, state: ServerState): void {
-    this.#options.registry.put({ ...this.#entry(state), ...discovered, eras, facts });
-    const reasons = discovered.warnings.slice(0, 50);
-    if (reasons.length > 0) this.#options.emit({ kind: 'tools_left_out', reasons });
-  }
-
-  #known(): ServerEntry | undefined {
-    return this.#options.registry.get(this.#options.config.name);
-  }
-
-  #entry(state: ServerState): ServerEntry {
-    const { name, transport } = this.#options.config;
-    const known = this.#known();
-    return {
-      name,
-      kind: 'upstream',
-      transport,
-      eras: known?.eras ?? [],
-      facts: known?.facts ?? { info: undefined, capabilities: {}, instructions: undefined },
-      tools: known?.tools ?? [],
-      toolsCache: known?.toolsCache ?? { ttlMs: 0, cacheScope: 'private' },
-      warnings: known?.warnings ?? [],
-      state,
+  /** Parts that say nothing new stay the objects they were: compiled schemas and views stay good. */
+  #set({ facts }: Connection, lists: Lists, read: readonly ListName[]): void {
+    const now = this.#options.clock.now();
+    const before = this.#value;
+    const readAt = (list: ListName, was: number | undefined): number => (read.includes(list) ? now : (was ?? now));
+    const items = (list: 'prompts' | 'resources', next: ItemList, was: ItemList | undefined): ItemList => ({
+      items: was !== undefined && sameTexts(was.items, next.items) ? was.items : next.items,
+      cache: next.cache,
+      readAt: readAt(list, was?.readAt),
+    });
+    const { tools, prompts, resources } = lists;
+    const warnings = [...tools.warnings, ...prompts.warnings, ...resources.warnings];
+    const told = before !== undefined && sameJson(before.warnings, warnings);
+    this.#lists = lists;
+    this.#value = {
+      facts: before !== undefined && sameJson(before.facts, facts) ? before.facts : facts,
+      tools: before !== undefined && sameTexts(before.tools.map(definitionOf), tools.tools.map(definitionOf)) ? before.tools : tools.tools,
+      toolsCache: tools.toolsCache,
+      toolsReadAt: readAt('tools', before?.toolsReadAt),
+      prompts: items('prompts', prompts.prompts, before?.prompts),
+      resources: items('resources', resources.resources, before?.resources),
+      templates: items('resources', resources.templates, before?.templates),
+      warnings: told ? before.warnings : warnings,
     };
+    if (!told && warnings.length > 0) this.#options.emit({ kind: 'tools_left_out', reasons: warnings.slice(0, 50) });
   }
 }
 
-interface List {
-  readonly tools: readonly CatalogueTool[];
-  readonly toolsCache: CacheHint;
-  readonly warnings: readonly string[];
-}
-
-/** Lifetimes may differ: an intermediary counts its own down, and the list is none the newer for it. */
-function sameList(one: List, other: List): boolean {
+/**
+ * True if both say the same, lifetimes apart: an intermediary counts its own down, and a list is none the newer for it. For catalogues of one
+ * reader, whose unchanged parts are the same objects.
+ */
+export function sameCatalogue(one: Catalogue, other: Catalogue): boolean {
   return (
-    one.tools.length === other.tools.length &&
-    one.toolsCache.cacheScope === other.toolsCache.cacheScope &&
-    one.tools.every((tool, i) => tool.definition.text === other.tools[i]?.definition.text) &&
-    sameJson(one.warnings, other.warnings)
+    one.facts === other.facts &&
+    one.warnings === other.warnings &&
+    one.tools === other.tools &&
+    sameScope(one.toolsCache, other.toolsCache) &&
+    ITEM_LISTS.every((list) => one[list].items === other[list].items && sameScope(one[list].cache, other[list].cache))
   );
 }
 
+const ITEM_LISTS = ['prompts', 'resources', 'templates'] as const;
+
+function ttlOf(list: ListName, lists: Lists): number {
+  if (list === 'tools') return lists.tools.toolsCache.ttlMs;
+  if (list === 'prompts') return lists.prompts.prompts.cache.ttlMs;
+  return Math.min(lists.resources.resources.cache.ttlMs, lists.resources.templates.cache.ttlMs);
+}
+
+async function readOne(list: ListName, connection: Connection, options: DiscoveryOptions): Promise<Partial<Lists>> {
+  if (list === 'tools') return { tools: await LIST_READERS.tools(connection, options) };
+  if (list === 'prompts') return { prompts: await LIST_READERS.prompts(connection, options) };
+  return { resources: await LIST_READERS.resources(connection, options) };
+}
+
+const definitionOf = ({ definition }: CatalogueTool): { readonly text: string } => definition;
+
+const sameTexts = (one: readonly { readonly text: string }[], other: readonly { readonly text: string }[]): boolean =>
+  one.length === other.length && one.every(({ text }, i) => text === other[i]?.text);
+const sameScope = (one: CacheHint, other: CacheHint): boolean => one.cacheScope === other.cacheScope;
 const sameJson = (one: unknown, other: unknown): boolean => one === other || JSON.stringify(one) === JSON.stringify(other);

@@ -1,12 +1,11 @@
 import type { Era, Implementation } from '../protocol/index.ts';
 import { messageOf } from '../shared/index.ts';
+import { openConnection } from './connect.ts';
 import { ConnectError, type Connection } from './connection.ts';
-import { discoverTools, type Discovered } from './discovery.ts';
+import { discoverAll, type Discovered } from './discovery.ts';
 import type { Emit } from './events.ts';
 import { Failures } from './failures.ts';
-import { connectHttp } from './http/connect.ts';
 import type { Limits } from './limits.ts';
-import { connectStdio } from './stdio/connect.ts';
 import type { ChildRecords } from './stdio/records.ts';
 import type { UpstreamConfig } from './types.ts';
 
@@ -17,6 +16,8 @@ export interface ConnectorOptions {
   readonly records: ChildRecords;
   readonly emit: Emit;
   readonly purpose: 'serve' | 'check';
+  /** Stands above the configured one. */
+  readonly era: 'auto' | Era;
   /** The era of the connection before this one. */
   readonly expected?: Era | undefined;
 }
@@ -24,13 +25,13 @@ export interface ConnectorOptions {
 export interface Connected {
   readonly connection: Connection;
   readonly discovered: Discovered;
-  /** Milliseconds until the server had introduced itself, and then until its tools were listed. */
+  /** Milliseconds until the server had introduced itself, and then until its lists were read. */
   readonly connectMs: number;
   readonly listMs: number;
 }
 
 /**
- * One attempt: connect, and list the tools. It takes at most `connectMs`. Throws a ConnectError, with nothing left running.
+ * One attempt: connect, and read the lists. It takes at most `connectMs`. Throws a ConnectError, with nothing left running.
  */
 export async function connectOnce(options: ConnectorOptions, signal: AbortSignal): Promise<Connected> {
   const { config, limits } = options;
@@ -49,13 +50,10 @@ async function attempt(options: ConnectorOptions, signal: AbortSignal): Promise<
   const { config, limits, gateway } = options;
   const failures = new Failures(config.name, limits.frameBytes);
   const begun = performance.now();
-  const connection =
-    config.transport === 'http'
-      ? await connectHttp({ ...options, config, failures }, signal)
-      : await connectStdio({ ...options, config, failures }, signal);
+  const connection = await openConnection({ ...options, failures }, signal);
   const connected = performance.now();
   try {
-    const discovered = await discoverTools(connection, { gateway, limits, scopes: config.scopes, signal });
+    const discovered = await discoverAll(connection, { gateway, limits, scopes: config.scopes, signal });
     return { connection, discovered, connectMs: connected - begun, listMs: performance.now() - connected };
   } catch (error) {
     await connection.close();

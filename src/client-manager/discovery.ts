@@ -1,16 +1,38 @@
-import { readTools, type CacheHint, type Implementation, type JsonObject, type ToolReading } from '../protocol/index.ts';
-import { catalogueTools, type CatalogueTool } from '../registry/index.ts';
-import { ConnectError, DeniedError, type Connection } from './connection.ts';
+import { readTools, type CacheHint, type Implementation } from '../protocol/index.ts';
+import { catalogueTools, NO_LISTS, type CatalogueTool, type ItemList, type ListName } from '../registry/index.ts';
+import { ConnectError, type Connection } from './connection.ts';
+import { distinct, itemsOf, type ItemKind } from './items.ts';
 import type { Limits } from './limits.ts';
-import { ownExchange, ownParams } from './own-requests.ts';
+import { readPages } from './pages.ts';
 
-const METHOD_NOT_FOUND = -32601;
-
-export interface Discovered {
+export interface ToolList {
   readonly tools: readonly CatalogueTool[];
   readonly toolsCache: CacheHint;
-  /** Tools that were left out, each with the reason. */
+  /** What was left out, each with the reason. */
   readonly warnings: readonly string[];
+}
+
+export interface PromptList {
+  readonly prompts: ItemList;
+  readonly warnings: readonly string[];
+}
+
+export interface ResourceList {
+  readonly resources: ItemList;
+  readonly templates: ItemList;
+  readonly warnings: readonly string[];
+}
+
+/** A server's lists. Those of resources and of templates are read, and announced, together. */
+export interface Lists {
+  readonly tools: ToolList;
+  readonly prompts: PromptList;
+  readonly resources: ResourceList;
+}
+
+export interface Discovered extends Lists {
+  /** Lists that could not be read. */
+  readonly failed: ReadonlySet<ListName>;
 }
 
 export interface DiscoveryOptions {
@@ -20,56 +42,66 @@ export interface DiscoveryOptions {
   readonly signal: AbortSignal;
 }
 
-interface Page {
-  readonly value: JsonObject;
-  readonly readings: readonly ToolReading[];
-  readonly bytes: number;
+const NO_PROMPTS: PromptList = { prompts: NO_LISTS.prompts, warnings: [] };
+const NO_RESOURCES: ResourceList = { resources: NO_LISTS.resources, templates: NO_LISTS.templates, warnings: [] };
+const PROMPTS: ItemKind = { member: 'prompts', key: 'name', what: 'prompts' };
+const RESOURCES: ItemKind = { member: 'resources', key: 'uri', what: 'resources' };
+const TEMPLATES: ItemKind = { member: 'resourceTemplates', key: 'uriTemplate', what: 'resource templates' };
+
+/** All lists, side by side. Throws a ConnectError if the tools cannot be read; a failure of the other lists is a warning. */
+export async function discoverAll(connection: Connection, options: DiscoveryOptions): Promise<Discovered> {
+  const failed = new Set<ListName>();
+  const why = (list: ListName, error: unknown): string[] => {
+    failed.add(list);
+    return [`its ${list} are not shown: ${error instanceof ConnectError ? error.reason : 'they could not be read'}`];
+  };
+  const [tools, prompts, resources] = await Promise.all([
+    LIST_READERS.tools(connection, options),
+    LIST_READERS.prompts(connection, options).catch((error: unknown) => ({ ...NO_PROMPTS, warnings: why('prompts', error) })),
+    LIST_READERS.resources(connection, options).catch((error: unknown) => ({ ...NO_RESOURCES, warnings: why('resources', error) })),
+  ]);
+  return { tools, prompts, resources, failed };
 }
 
-const EMPTY: Page = { value: {}, readings: [], bytes: 0 };
+/** Reads one list through all its pages. Throws a ConnectError. */
+export const LIST_READERS: {
+  readonly [L in ListName]: (connection: Connection, options: DiscoveryOptions) => Promise<Lists[L]>;
+} = {
+  async tools(connection, options) {
+    const { limits, scopes } = options;
+    // A server without tools need not know the method; one that forgot to declare them is asked all the same (PROTOCOL A14).
+    const optional = connection.facts.capabilities.tools === undefined;
+    const request = { method: 'tools/list', what: 'tools', maxItems: limits.maxTools, optional, read: readTools };
+    const { items, cache, warnings: cut } = await readPages(connection, request, options);
+    const traits = (): { sideEffect: 'write'; scopes: readonly string[] } => ({ sideEffect: 'write', scopes });
+    const strictHeaders = connection.via === 'http-modern';
+    const { tools, warnings } = catalogueTools(items, { traits, strictHeaders, maxTools: limits.maxTools });
+    return { tools, toolsCache: cache, warnings: [...warnings, ...cut] };
+  },
+  async prompts(connection, options) {
+    if (connection.facts.capabilities.prompts === undefined) return NO_PROMPTS;
+    const { list, warnings } = await readItems('prompts/list', PROMPTS, false, connection, options);
+    return { prompts: list, warnings };
+  },
+  async resources(connection, options) {
+    if (connection.facts.capabilities.resources === undefined) return NO_RESOURCES;
+    const [resources, templates] = await Promise.all([
+      readItems('resources/list', RESOURCES, false, connection, options),
+      readItems('resources/templates/list', TEMPLATES, true, connection, options),
+    ]);
+    return { resources: resources.list, templates: templates.list, warnings: [...resources.warnings, ...templates.warnings] };
+  },
+};
 
-/** All tools of a server, through all pages, with the cache hint of the first one. Throws a ConnectError. */
-export async function discoverTools(connection: Connection, options: DiscoveryOptions): Promise<Discovered> {
-  const { limits, scopes } = options;
-  const readings: ToolReading[] = [];
-  const seen = new Set<string>();
-  const cut: string[] = [];
-  let first: Page | undefined;
-  let cursor: string | undefined;
-  let bytes = 0;
-  for (;;) {
-    const page = await listPage(connection, cursor, options);
-    first ??= page;
-    readings.push(...page.readings);
-    bytes += page.bytes;
-    cursor = typeof page.value.nextCursor === 'string' ? page.value.nextCursor : undefined;
-    // The empty string is a cursor like any other; one that comes again would go round in circles.
-    if (cursor === undefined || seen.has(cursor) || readings.length > limits.maxTools) break;
-    if (seen.size + 1 >= limits.maxPages || bytes > limits.catalogueBytes) {
-      cut.push(`the tools behind page ${seen.size + 1} are left out: the list is too long`);
-      break;
-    }
-    seen.add(cursor);
-  }
-  const strictHeaders = connection.via === 'http-modern';
-  const traits = (): { sideEffect: 'write'; scopes: readonly string[] } => ({ sideEffect: 'write', scopes });
-  const { tools, warnings } = catalogueTools(readings, { traits, strictHeaders, maxTools: limits.maxTools });
-  return { tools, toolsCache: cacheHint(connection, first.value, limits), warnings: [...warnings, ...cut] };
-}
-
-async function listPage(connection: Connection, cursor: string | undefined, options: DiscoveryOptions): Promise<Page> {
-  const { gateway, limits, signal } = options;
-  const params = ownParams(connection.era, connection.revision, gateway, cursor === undefined ? {} : { cursor });
-  const reply = await connection.exchange(ownExchange({ method: 'tools/list', params, timeoutMs: limits.connectMs, signal }));
-  if (reply.kind === 'failed' && reply.denied !== undefined) throw new DeniedError(reply.denied);
-  if (reply.kind === 'failed') throw new ConnectError(`it did not list its tools: ${reply.failure.code}`, reply.failure);
-  if (reply.result !== undefined) return { value: reply.result.value, readings: readTools(reply.result), bytes: reply.result.text.length };
-  // A server without tools need not know the method.
-  if (reply.error?.code === METHOD_NOT_FOUND && connection.facts.capabilities.tools === undefined) return EMPTY;
-  throw new ConnectError(`it did not list its tools: error ${reply.error?.code}: ${reply.error?.message.slice(0, 200)}`, reply.error);
-}
-
-function cacheHint(connection: Connection, { ttlMs, cacheScope }: JsonObject, limits: Limits): CacheHint {
-  const stated = connection.era === 'modern' && typeof ttlMs === 'number' && Number.isInteger(ttlMs) && ttlMs >= 0;
-  return { ttlMs: stated ? ttlMs : limits.toolsTtlMs, cacheScope: stated && cacheScope === 'public' ? 'public' : 'private' };
+async function readItems(
+  method: string,
+  kind: ItemKind,
+  optional: boolean,
+  connection: Connection,
+  options: DiscoveryOptions,
+): Promise<ReturnType<typeof distinct>> {
+  const { what } = kind;
+  const { maxItems } = options.limits;
+  const read = (result: Parameters<typeof itemsOf>[0]): ReturnType<typeof itemsOf> => itemsOf(result, kind);
+  return distinct(await readPages(connection, { method, what, maxItems, optional, read }, options), what, maxItems);
 }

@@ -223,6 +223,7 @@ describe('over stdio', () => {
     ['an exit', ['--era', 'legacy', '--exit-on-discover', '1']],
     ['a discover result without supportedVersions', ['--no-versions']],
   ])('%s is legacy', async (_name, flags) => {
+    verifies('stdio-fallback');
     const one = await started(kit([stdioConfig('one', flags)], { probeMs: 300 }));
     expect(one.registry.get('one')?.eras).toEqual(['legacy']);
     expect(await one.text('one', 'echo', { text: 'hi' })).toBe('hi');

@@ -1,4 +1,6 @@
 import { isLegacyRevision, type Era, type ResponseMessage } from '../protocol/index.ts';
+import type { Connection } from './connection.ts';
+import type { UpstreamConfig } from './types.ts';
 
 /** The eras that a discover result names: a dual-era server lists its legacy revisions too. */
 export function erasOf(response: ResponseMessage | undefined): readonly Era[] {
@@ -10,4 +12,11 @@ export function erasOf(response: ResponseMessage | undefined): readonly Era[] {
 export function incompatible(supported: readonly unknown[]): string {
   const list = supported.slice(0, 10).map((version) => String(version).slice(0, 40));
   return `it shares no revision with us: it speaks ${list.join(', ') || 'none that it names'}`;
+}
+
+/** Whether a server of this connection may speak the legacy era beside the modern one (PROTOCOL A1). */
+export function mayHaveLegacySide(config: UpstreamConfig, { era, eras }: Pick<Connection, 'era' | 'eras'>): boolean {
+  if (config.era !== 'auto' || era !== 'modern') return false;
+  // A child that does not name a legacy revision is not started a second time to find out.
+  return config.transport === 'stdio' ? eras.includes('legacy') : config.transport !== 'sse';
 }

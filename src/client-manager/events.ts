@@ -1,4 +1,5 @@
 import type { Era } from '../protocol/index.ts';
+import type { ListName } from '../registry/index.ts';
 
 /** What happens to upstreams, as structured events for the log. `server` is the configured name. */
 export type UpstreamEvent = { readonly server: string } & (
@@ -13,7 +14,7 @@ export type UpstreamEvent = { readonly server: string } & (
   | { readonly kind: 'connect_failed'; readonly reason: string; readonly detail?: unknown; readonly retryInMs: number }
   | { readonly kind: 'lost'; readonly reason: string }
   | { readonly kind: 'tools_left_out'; readonly reasons: readonly string[] }
-  | { readonly kind: 'catalogue_refreshed'; readonly tools: number }
+  | { readonly kind: 'catalogue_refreshed'; readonly list: ListName; readonly tools: number }
   | { readonly kind: 'refresh_failed'; readonly reason: string }
   | { readonly kind: 'child_started'; readonly pid: number; readonly purpose: 'serve' | 'probe' | 'check' }
   | {
@@ -33,6 +34,20 @@ export type UpstreamEvent = { readonly server: string } & (
   /** A server request that was not expected (PROTOCOL A2, C16); at most one event per method and connection. */
   | { readonly kind: 'server_request'; readonly method: string; readonly answer: 'ignored' | 'refused' }
   | { readonly kind: 'session_lost' }
+  /** The url is that of an HTTP+SSE server: it is spoken to in that transport (S25 transports, "Backwards Compatibility"). */
+  | { readonly kind: 'transport_fallback'; readonly transport: 'sse' }
+  /** What is known of servers could not be read or kept; it concerns none in particular. */
+  | { readonly kind: 'verdicts_fault'; readonly error: unknown }
+  /** A task that we minted has ended. */
+  | {
+      readonly kind: 'task_ended';
+      readonly tool: string;
+      readonly status: string;
+      readonly attempts: number;
+      readonly durationMs: number;
+    }
+  /** A task could not be read or written; it concerns no server in particular. */
+  | { readonly kind: 'tasks_fault'; readonly error: unknown }
   | { readonly kind: 'orphan_ended'; readonly pid: number }
   | { readonly kind: 'orphan_left'; readonly pid: number; readonly reason: string }
 );

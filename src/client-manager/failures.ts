@@ -61,8 +61,8 @@ export class Failures {
     return failed({ code: 'busy', message, executed, retryAfterMs });
   }
 
-  tooLarge(): FailedReply {
-    const message = `The result of server "${this.server}" is larger than ${this.#maxBytes} bytes. Ask for less: a filter, a smaller range, one page.`;
+  tooLarge(maxBytes = this.#maxBytes): FailedReply {
+    const message = `The result of server "${this.server}" is larger than ${maxBytes} bytes. Ask for less: a filter, a smaller range, one page.`;
     return failed({ code: 'result_too_large', message, executed: 'unknown' });
   }
 }

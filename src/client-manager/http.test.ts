@@ -55,6 +55,7 @@ async function raw(
 
 describe('modern requests', () => {
   it('carry the headers that mirror the outgoing body, the configured ones, and nothing of the client’s', async () => {
+    verifies('http-client-metadata', 'http-version-header', 'http-mirrors', 'http-call-headers');
     const { upstream, one } = await pair(
       { era: 'modern' },
       { headers: { Authorization: 'Bearer t', 'MCP-Protocol-Version': '1999-01-01' } },
@@ -69,7 +70,7 @@ describe('modern requests', () => {
       'one',
       '',
       {},
-      { paramsText, call: { toolName: 'header_tool', headerParams: tool?.headerParams ?? [] } },
+      { paramsText, call: { subject: { member: 'name', value: 'header_tool' }, headerParams: tool?.headerParams ?? [] } },
     );
     expect(outcome).toBe('{"region":"Zürich","limit":5}');
     const last = upstream.requests.at(-1);
@@ -108,6 +109,7 @@ describe('modern requests', () => {
   });
 
   it('leave out a tool with an invalid x-mcp-header, and say so', async () => {
+    verifies('http-mirror-excluded');
     const { one } = await pair({ era: 'modern' });
     expect(one.registry.get('one')?.tools.some(({ definition }) => definition.name === 'bad_header_tool')).toBe(false);
     expect(one.registry.get('one')?.warnings.join()).toMatch(/bad_header_tool is left out/);
@@ -115,6 +117,7 @@ describe('modern requests', () => {
   });
 
   it('bring the notifications on their stream to the caller before the result', async () => {
+    verifies('http-client-both-types', 's25-client-both-types');
     const { one } = await pair({ era: 'modern' });
     const events: CallEvent[] = [];
     expect(await one.text('one', 'progress', { steps: 3 }, { onEvent: (event) => events.push(event) })).toBe('done');
@@ -125,6 +128,7 @@ describe('modern requests', () => {
 
 describe('legacy sessions', () => {
   it('carry their id and revision, and end with DELETE', async () => {
+    verifies('s25-client-session', 's25-client-version');
     const { upstream, one } = await pair({ era: 'legacy' });
     await one.text('one', 'echo', { text: 'x' });
     const [session] = upstream.sessions;
@@ -136,6 +140,7 @@ describe('legacy sessions', () => {
   });
 
   it('are made anew, once for all calls, when the server has forgotten them', async () => {
+    verifies('s25-client-session-gone');
     const { upstream, one } = await pair({ era: 'legacy' });
     upstream.forgetSessions();
     const texts = await Promise.all(Array.from({ length: 10 }, (_, i) => one.text('one', 'echo', { text: `${i}` })));

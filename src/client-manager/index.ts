@@ -1,6 +1,8 @@
 export type { UpstreamEvent } from './events.ts';
 export { DEFAULT_LIMITS, type Limits } from './limits.ts';
 export { createClientManager } from './manager.ts';
+export { upstreamConfigs } from './configured.ts';
+export { clientManagerMigrations } from './migrations.ts';
 export type {
   CheckReport,
   ClientManager,

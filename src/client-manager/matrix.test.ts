@@ -42,6 +42,7 @@ describe.each(CELLS)('%s %s %j', (transport, era, more) => {
   const via = `${transport}-${era === 'dual' ? 'modern' : era}`;
 
   it('is discovered and called', async () => {
+    verifies('basic-client-unknown-type', 'basic-client-no-type');
     const { manager, registry, call, text } = await connect(transport, era, more);
     const entry = registry.get('one');
     expect(entry?.state.state).toBe('ready');
@@ -73,6 +74,7 @@ describe.each(CELLS)('%s %s %j', (transport, era, more) => {
   });
 
   it('ends a call at its deadline and at its cancellation, and tells the server', async () => {
+    verifies('stdio-client-cancel', 'cancel-client-stdio', 'cancel-client-own');
     const { call, text } = await connect(transport, era, more);
     expect(await text('one', 'hang', {}, { deadlineMs: 100 })).toBe('failed deadline_exceeded unknown');
     const controller = new AbortController();

@@ -30,7 +30,7 @@ async function killedGateway(dir: string, flags: readonly string[]): Promise<{ c
     const { Registry } = await import(${JSON.stringify(new URL('../registry/index.ts', import.meta.url).href)});
     const { Caps, systemClock } = await import(${JSON.stringify(new URL('../shared/index.ts', import.meta.url).href)});
     const manager = createClientManager({
-      servers: [{ name: 'a', transport: 'stdio', command: process.execPath, args: ${JSON.stringify([STDIO_SCRIPT, '--era', 'modern', ...flags])}, env: {}, era: 'modern', scopes: [], deadlineMs: 5000, maxInFlight: 5 }],
+      servers: [{ name: 'a', transport: 'stdio', command: process.execPath, args: ${JSON.stringify([STDIO_SCRIPT, '--era', 'modern', ...flags])}, env: {}, era: 'modern', scopes: [], deadlineMs: 5000, maxInFlight: 5, maxLeases: 8, roots: [], unlisted: 'refuse', tools: {} }],
       registry: new Registry(), caps: new Caps(), clock: systemClock, gateway: { name: 'g', version: '1' }, childrenDir: ${JSON.stringify(join(dir, 'children'))}, onEvent: () => {},
     });
     await manager.start();

@@ -9,14 +9,14 @@ import {
 } from '../protocol/index.ts';
 import type { Exchange } from './connection.ts';
 
-/** The `_meta` of requests that we make for ourselves in the modern era. We declare no capabilities yet. */
-export function ownMeta(revision: ModernRevision, gateway: Implementation): JsonObject {
-  return { [META.protocolVersion]: revision, [META.clientInfo]: gateway, [META.clientCapabilities]: {} };
+/** The `_meta` of requests that we make for ourselves in the modern era. */
+export function ownMeta(revision: ModernRevision, gateway: Implementation, capabilities: JsonObject = {}): JsonObject {
+  return { [META.protocolVersion]: revision, [META.clientInfo]: gateway, [META.clientCapabilities]: capabilities };
 }
 
-/** Params of the legacy `initialize`. */
-export function initializeParams(gateway: Implementation): JsonObject {
-  return { protocolVersion: LATEST_LEGACY, capabilities: {}, clientInfo: gateway };
+/** Params of the legacy `initialize`; `offers` are the client capabilities to declare. */
+export function initializeParams(gateway: Implementation, offers: JsonObject = {}): JsonObject {
+  return { protocolVersion: LATEST_LEGACY, capabilities: offers, clientInfo: gateway };
 }
 
 export interface OwnRequest {

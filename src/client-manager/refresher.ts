@@ -1,5 +1,16 @@
 /** The longest pause between two readings: timers know no longer one than some weeks, and no list is good for that long. */
 const LONGEST_MS = 24 * 3_600_000;
+const MOST_DOUBLINGS = 6;
+/** Readings come up to a tenth of their pause later, so that those of many servers do not meet. */
+const JITTER = 0.1;
+
+/**
+ * Milliseconds until a list with this lifetime is read again: twice as long for each reading in a row that failed, with jitter (S26 caching,
+ * "Freshness Calculation"). `random` gives 0 to 1.
+ */
+export function pollAfter(ttlMs: number, leastMs: number, failures: number, random: () => number = Math.random): number {
+  return Math.max(ttlMs, leastMs) * 2 ** Math.min(failures, MOST_DOUBLINGS) * (1 + JITTER * random());
+}
 
 /**
  * Reads a list again when it is said to have changed, and when its time has come. Many announcements in a row cost one reading, and

@@ -120,7 +120,8 @@ describe('a modern server that refuses the revision', () => {
   it('over stdio is started anew beside its calls, and the process before ends with the last of them', async () => {
     const one = await started(stdioConfig('one', ['--era', 'modern']));
     const before = await one.text('one', 'pid');
-    const slow = one.text('one', 'slow', { ms: 500 });
+    // Longer than another process takes to start on a busy machine.
+    const slow = one.text('one', 'slow', { ms: 5_000 });
     expect(await one.text('one', 'rpc_error', { code: -32022 })).toBe('error -32022 as you wished');
     expect(await one.text('one', 'pid')).not.toBe(before);
     expect(one.manager.stats()).toMatchObject({ children: 2, byServer: [{ restarts: 1 }] });

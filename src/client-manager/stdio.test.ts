@@ -191,6 +191,7 @@ describe('a child that misbehaves', () => {
   });
 
   it('by asking for things is answered in the legacy era and ignored in the modern one', async () => {
+    verifies('stdio-client-no-response');
     const asks = ['--asks', 'ping,roots/list,elicitation/create,strange/method'];
     const legacy = await started([stdioConfig('a', ['--era', 'legacy', ...asks])]);
     let heard: { method: string; answer: { error?: { code: number }; result?: unknown } }[] = [];
@@ -209,9 +210,10 @@ describe('a child that misbehaves', () => {
 
 describe('what goes over the wire', () => {
   it('is the client’s bytes on one line, with our name for the tool', async () => {
+    verifies('stdio-client-lines', 'stdio-client-only-mcp', 's25-stdio-client-only-mcp');
     const one = await started([modern('a')]);
     const paramsText = '{\n  "name": "one__echo",\r\n  "arguments": { "text": "a\\nb", "big": 12345678901234567890 }\n}';
-    expect(await one.text('a', '', {}, { paramsText, call: { toolName: 'echo' } })).toBe('a\nb');
+    expect(await one.text('a', '', {}, { paramsText, call: { subject: { member: 'name', value: 'echo' } } })).toBe('a\nb');
   });
 
   it('changes of the tools reach the registry', async () => {

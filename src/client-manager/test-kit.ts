@@ -80,7 +80,16 @@ export async function scriptedUpstream(
   };
 }
 
-const COMMON = { era: 'auto', scopes: [], deadlineMs: 20_000, maxInFlight: 200 } as const;
+const COMMON = {
+  era: 'auto',
+  scopes: [],
+  deadlineMs: 20_000,
+  maxInFlight: 200,
+  maxLeases: 8,
+  roots: [],
+  unlisted: 'refuse',
+  tools: {},
+} as const;
 
 export function stdioConfig(name: string, flags: readonly string[] = [], more: Partial<StdioConfig> = {}): StdioConfig {
   return { ...COMMON, name, transport: 'stdio', command: process.execPath, args: [STDIO_SCRIPT, ...flags], env: {}, ...more };
@@ -111,7 +120,12 @@ export interface CallOptions {
   readonly call?: Partial<Call>;
 }
 
-export async function kit(servers: readonly UpstreamConfig[], limits: Partial<Limits> = {}, dir?: string): Promise<Kit> {
+export async function kit(
+  servers: readonly UpstreamConfig[],
+  limits: Partial<Limits> = {},
+  dir?: string,
+  legacyClients = true,
+): Promise<Kit> {
   const childrenDir = dir ?? (await mkdtemp(join(tmpdir(), 'client-manager-')));
   const registry = new Registry();
   const caps = new Caps();
@@ -126,6 +140,7 @@ export async function kit(servers: readonly UpstreamConfig[], limits: Partial<Li
     limits: { backoffFirstMs: 50, backoffMaxMs: 200, closeMs: 500, termMs: 500, ...limits },
     onEvent: (event) => events.push(event),
   });
+  if (legacyClients) for (const { name } of servers) await manager.target(name)?.prepare?.('legacy');
   const call: Kit['call'] = (server, tool, args = {}, options = {}) => {
     const target = manager.target(server);
     if (target === undefined) throw new Error(`no target ${server}`);
@@ -157,10 +172,16 @@ function toolCall(name: string, args: Record<string, unknown>, options: CallOpti
   return {
     method: 'tools/call',
     params: paramsOf(options.paramsText ?? JSON.stringify({ name, arguments: args })),
-    toolName: undefined,
+    subject: undefined,
+    edits: [],
     headerParams: [],
-    client: { revision: '2025-11-25', info: { name: 'client', version: '0' }, capabilities: {} },
+    client: { revision: '2026-07-28', info: { name: 'client', version: '0' }, capabilities: {} },
     caller: { principal: 'key:test', scopes: new Set() },
+    offers: { text: '{}', value: {} },
+    state: undefined,
+    answers: undefined,
+    logLevel: undefined,
+    progress: false,
     deadlineMs: options.deadlineMs ?? 15_000,
     ...options.call,
   };
@@ -168,6 +189,7 @@ function toolCall(name: string, args: Record<string, unknown>, options: CallOpti
 
 export function textOf(outcome: Outcome): string {
   if (outcome.kind === 'failed') return `failed ${outcome.failure.code} ${outcome.failure.executed}`;
+  if (outcome.kind === 'stream') return 'stream';
   if (outcome.kind === 'error') return `error ${outcome.error.code} ${outcome.error.message}`;
   const content = outcome.result.value.content as { text: string }[] | undefined;
   return content?.[0]?.text ?? outcome.kind;

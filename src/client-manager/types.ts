@@ -1,6 +1,7 @@
 import type { Era, Implementation, JsonObject, Target } from '../protocol/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Caps, Clock } from '../shared/index.ts';
+import type { Storage } from '../storage/index.ts';
 import type { UpstreamEvent } from './events.ts';
 import type { Limits } from './limits.ts';
 
@@ -15,6 +16,27 @@ interface CommonConfig {
   readonly deadlineMs: number;
   /** Calls that may be under way at once; more are refused as `busy`. */
   readonly maxInFlight: number;
+  /** Legacy connections that carry one call at a time for clients that can be asked (PROTOCOL A2), at most; more calls are refused as `busy`. */
+  readonly maxLeases: number;
+  /** What `roots/list` is answered outside a call. */
+  readonly roots: readonly Root[];
+  /** `forward` sends calls of tools that the server does not list; `refuse` answers -32602 (PROTOCOL B). */
+  readonly unlisted: 'refuse' | 'forward';
+  /** By the server's own tool name. */
+  readonly tools: Readonly<Record<string, ToolPolicy>>;
+}
+
+export interface Root {
+  readonly uri: string;
+  readonly name?: string | undefined;
+}
+
+/** What an operator says of one tool. */
+export interface ToolPolicy {
+  /** When a task is minted for a call of a client that speaks the tasks extension (PROTOCOL A3). */
+  readonly tasks: 'never' | 'always' | 'after_input' | 'required';
+  /** Client capabilities without which the call is refused (-32021) before the server sees it (PROTOCOL D). */
+  readonly requires: JsonObject;
 }
 
 export type StdioConfig = CommonConfig & {
@@ -27,7 +49,8 @@ export type StdioConfig = CommonConfig & {
 };
 
 export type HttpConfig = CommonConfig & {
-  readonly transport: 'http';
+  /** `http` is Streamable HTTP, `sse` is HTTP+SSE of 2024-11-05, `ws` is a WebSocket with the subprotocol `mcp`. */
+  readonly transport: 'http' | 'sse' | 'ws';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
 };
@@ -44,6 +67,8 @@ export interface ClientManagerOptions {
   readonly gateway: Implementation;
   /** Folder in which running children are recorded, so that the next start can end those of a killed gateway. */
   readonly childrenDir: string;
+  /** Where verdicts about eras and minted tasks are kept; without it they are forgotten with the process. */
+  readonly storage?: Storage | undefined;
   readonly limits?: Partial<Limits>;
   /** What happens, for the log. Must not throw. */
   readonly onEvent: (event: UpstreamEvent) => void;
@@ -67,18 +92,23 @@ export interface ClientManagerStats {
 /** What one connection attempt found, for `doctor` and for people who try a server before they add it. */
 export interface CheckReport {
   readonly server: string;
-  readonly transport: 'stdio' | 'http';
+  readonly transport: 'stdio' | 'http' | 'sse' | 'ws';
   readonly ok: boolean;
   /** Milliseconds until the server had introduced itself. */
   readonly connectMs: number;
-  /** Milliseconds that the list of tools took. */
+  /** Milliseconds that the lists took. */
   readonly listMs: number;
   readonly eras: readonly Era[];
+  /** As `Connection.via`; undefined if there was none. */
+  readonly via: string | undefined;
   readonly revision: string | undefined;
   readonly info: Implementation | undefined;
   readonly capabilities: JsonObject;
   readonly tools: number;
-  /** Tools that would be left out, each with the reason. */
+  readonly prompts: number;
+  readonly resources: number;
+  readonly templates: number;
+  /** What would be left out, each with the reason. */
   readonly warnings: readonly string[];
   /** What is wrong and what to do; undefined if nothing is. */
   readonly problem: string | undefined;

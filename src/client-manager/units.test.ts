@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Backoff } from './backoff.ts';
 import { longerThan } from './http/batch.ts';
-import { Refresher } from './refresher.ts';
+import { pollAfter, Refresher } from './refresher.ts';
 import { idFromEnds, LineSplitter } from './stdio/lines.ts';
 import { StderrTail } from './stdio/stderr-tail.ts';
 
@@ -105,6 +105,14 @@ describe('the length of an array', () => {
 });
 
 describe('Refresher', () => {
+  it('polls with jitter, less and less often while it fails, never sooner than it may', () => {
+    verifies('cache-client-jitter');
+    expect(pollAfter(1000, 30, 0, () => 0)).toBe(1000);
+    expect(pollAfter(1000, 30, 0, () => 1)).toBe(1100);
+    expect(pollAfter(0, 30, 0, () => 0)).toBe(30);
+    expect([1, 2, 6, 7, 1000].map((failures) => pollAfter(1000, 30, failures, () => 0))).toEqual([2000, 4000, 64_000, 64_000, 64_000]);
+  });
+
   it('reads in time, keeps the soonest time, and forgets it on demand', async () => {
     vi.useFakeTimers();
     try {

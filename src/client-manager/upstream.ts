@@ -1,18 +1,38 @@
-import type { Call, CallContext, Era, HeaderParam, Implementation, Outcome, Target } from '../protocol/index.ts';
-import type { Registry, ServerState } from '../registry/index.ts';
-import { BoundedCount, sleep, type Caps, type Clock } from '../shared/index.ts';
-import { Backoff } from './backoff.ts';
-import { looksOutdated, outcomeOfReply, repeatable, runLeg } from './calls.ts';
-import { Catalogue } from './catalogue.ts';
-import { ConnectError, DeniedError, type Connection, type FailedReply, type Reply } from './connection.ts';
-import { connectOnce, type Connected } from './connector.ts';
+import {
+  isModernRevision,
+  legacyOffers,
+  MAY_ASK,
+  RPC,
+  rpcError,
+  type Announcement,
+  type Call,
+  type CallContext,
+  type Caller,
+  type Era,
+  type Implementation,
+  type Interest,
+  type LegacyRevision,
+  type Listening,
+  type Outcome,
+  type Target,
+} from '../protocol/index.ts';
+import type { ListName, Registry, ServerState } from '../registry/index.ts';
+import { BoundedCount, type Caps, type Clock } from '../shared/index.ts';
+import { outcomeOfReply } from './calls.ts';
+import { openConnection } from './connect.ts';
+import type { Connection } from './connection.ts';
+import { EraWatch } from './era-watch.ts';
 import type { Emit, UpstreamEvent } from './events.ts';
 import { Failures } from './failures.ts';
+import { LegacyCalls } from './leases/legacy-calls.ts';
 import type { Limits } from './limits.ts';
-import { turnedModern } from './recheck.ts';
-import { Retirement } from './retirement.ts';
+import { RegistryEntry } from './registry-entry.ts';
+import { Second } from './second.ts';
+import { Side, type SideOptions } from './side.ts';
 import type { ChildRecords } from './stdio/records.ts';
+import type { Following } from './subscriptions/follower.ts';
 import type { UpstreamConfig, UpstreamStats } from './types.ts';
+import type { Verdicts } from './verdicts.ts';
 import { settledWithin } from './waiting.ts';
 
 export interface UpstreamOptions {
@@ -23,94 +43,118 @@ export interface UpstreamOptions {
   readonly gateway: Implementation;
   readonly limits: Limits;
   readonly records: ChildRecords;
+  readonly verdicts: Verdicts;
   readonly onEvent: (event: UpstreamEvent) => void;
 }
 
-/** Why a connection ends that was retired. */
-const RETIRED = 'it refuses the revision it agreed to';
-/** A server that is backing off is waited for only if its turn comes this soon. */
-const SOON_MS = 2_000;
+const NEVER = new AbortController().signal;
 
-/** One upstream: keeps it connected, keeps its catalogue in the registry, and carries out calls. It shares nothing with the others. */
+const FOREIGN_STATE: Outcome = {
+  kind: 'error',
+  error: rpcError(RPC.invalidParams, 'The server does not know this requestState any more. Start the call again.'),
+};
+
+/**
+ * One upstream: the server in its preferred era, in the legacy era beside that where it speaks both (PROTOCOL A1), and leased connections for
+ * callers that can be asked. It shares nothing with the other upstreams.
+ */
 export class Upstream implements Target {
   readonly #options: UpstreamOptions;
   readonly #config: UpstreamConfig;
   readonly #failures: Failures;
   readonly #inFlight: BoundedCount;
-  readonly #backoff: Backoff;
-  readonly #catalogue: Catalogue;
-  readonly #retirement = new Retirement();
+  readonly #followed: BoundedCount;
+  readonly #entry: RegistryEntry;
   readonly #emit: Emit;
-  #state: ServerState = { state: 'connecting' };
-  #connection: Connection | undefined;
-  /** Settles when the current attempt has ended: with a connection, or without. */
-  #attempt = Promise.withResolvers<Connection | undefined>();
-  /** Aborted to end the current connection, attempt or pause. */
-  #life = new AbortController();
-  #running: Promise<void> | undefined;
+  readonly #eraWatch: EraWatch;
+  readonly #main: Side;
+  readonly #second: Second;
+  #legacyCalls: LegacyCalls | undefined;
+  /** Settles when what the main connection found is in the registry. */
+  #shown: Promise<void> = Promise.resolve();
+  /** True once the registry has a catalogue of the server. */
+  #reached = false;
+  /** True once a legacy client came: then the server's own legacy side is looked for. */
+  #legacyWanted = false;
+  #trial: Promise<void> | undefined;
   #stopped = false;
-  /** Ends the connection that is up, but not the calls over it. */
-  #retire: () => void = () => undefined;
-  #renewedAt = -Infinity;
-  /** The status of the last attempt, if our credentials were refused. */
-  #denied: number | undefined;
-  #connections = 0;
-  #era: Era | undefined;
 
   constructor(options: UpstreamOptions) {
-    const { config, caps, limits, onEvent } = options;
+    const { config, caps, limits, onEvent, registry } = options;
     this.#options = options;
     this.#config = config;
     this.#failures = new Failures(config.name, limits.frameBytes);
     this.#inFlight = new BoundedCount(`upstream_calls:${config.name}`, config.maxInFlight, caps);
-    this.#backoff = new Backoff({ firstMs: limits.backoffFirstMs, maxMs: limits.backoffMaxMs });
+    this.#followed = new BoundedCount(`upstream_followed:${config.name}`, limits.maxFollowed, caps);
     this.#emit = (event) => onEvent({ ...event, server: config.name });
-    this.#catalogue = new Catalogue({ ...options, emit: this.#emit });
+    this.#entry = new RegistryEntry(registry, config);
+    const common = { ...options, failures: this.#failures, followed: this.#followed, emit: this.#emit };
+    this.#eraWatch = new EraWatch({ ...common, isIdle: () => this.#inFlight.size === 0 });
+    this.#main = new Side(this.#mainOptions(common));
+    this.#second = new Second({ ...common, main: this.#main, onChange: (announced) => this.#show(announced) });
   }
 
   get stats(): UpstreamStats {
-    const pid = this.#connection?.pid;
+    const { connection, state, connections } = this.#main.link;
+    const pid = connection?.pid;
     return {
       name: this.#config.name,
-      state: this.#state.state,
+      state: state.state,
       inFlight: this.#inFlight.size,
-      restarts: Math.max(0, this.#connections - 1),
+      restarts: Math.max(0, connections - 1),
       ...(pid === undefined ? {} : { pid }),
     };
   }
 
   /** Connects and stays connected until `stop`. Resolves when the first attempt has ended. */
   async start(): Promise<void> {
-    this.#running ??= this.#run();
-    await this.#attempt.promise;
+    const { name } = this.#config;
+    await this.#main.link.start(this.#options.verdicts.get(name, this.#config));
+    await this.#shown;
   }
 
   /** Ends the connection, attempt or pause, and connects anew at once. Resolves when that attempt has ended. */
   async restart(): Promise<void> {
-    if (this.#stopped || this.#running === undefined) return;
-    this.#backoff.reset();
-    this.#withdraw();
-    const { promise } = this.#attempt;
-    this.#life.abort();
-    await promise;
+    if (this.#stopped) return;
+    this.#second.end();
+    await this.#main.link.restart();
+    await this.#shown;
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#catalogue.stop();
-    this.#life.abort();
-    await this.#running;
-    await this.#retirement.end();
-    this.#attempt.resolve(undefined);
-    this.#setState({ state: 'stopped' });
+    await this.#legacyCalls?.stop();
+    await Promise.all([this.#second.stop(), this.#main.stop()]);
+    await this.#shown;
     this.#options.caps.remove(this.#inFlight);
+    this.#options.caps.remove(this.#followed);
+  }
+
+  /**
+   * The first legacy client has a server of the modern era tried in the legacy one too. Before that nobody needs it, and to a server that has
+   * none the attempt is a malformed request.
+   */
+  async prepare(era: Era): Promise<void> {
+    if (era !== 'legacy' || this.#stopped) return;
+    const { connection } = this.#main.link;
+    if (!this.#legacyWanted && connection !== undefined && this.#second.mayBe(connection)) this.#trial = this.#second.start();
+    this.#legacyWanted = true;
+    if (this.#trial !== undefined) await settledWithin(this.#trial, this.#options.limits.secondMs, NEVER);
   }
 
   async handle(call: Call, context: CallContext): Promise<Outcome> {
     if (!this.#inFlight.enter())
       return outcomeOfReply(this.#failures.busy(`${this.#config.maxInFlight} calls are under way, which is its limit`));
     try {
-      return outcomeOfReply(await this.#carryOut(call, context));
+      const expiresAt = performance.now() + Math.min(call.deadlineMs, this.#config.deadlineMs);
+      const side = this.#sideOf(call);
+      const plain = call.state === undefined && (call.offers.text === '{}' || !MAY_ASK.has(call.method));
+      const special = plain ? undefined : await this.#withAsks(call, context, side, expiresAt);
+      if (special !== undefined) return special;
+      const reply = await side.carryOut(call, context, expiresAt);
+      // The legacy side went away before the call left: the server may still be there in its other era.
+      const elsewhere = side !== this.#main && reply.kind === 'failed' && reply.gone === true && !context.signal.aborted;
+      return outcomeOfReply(elsewhere ? await this.#main.carryOut(call, context, expiresAt) : reply);
     } catch (error) {
       return outcomeOfReply(this.#failures.refused('could not be called because of an error in the gateway', 'unknown', error));
     } finally {
@@ -118,179 +162,95 @@ export class Upstream implements Target {
     }
   }
 
-  /** Sends the call; once more if it provably did nothing (PROTOCOL A8). */
-  async #carryOut(call: Call, context: CallContext): Promise<Reply> {
-    const expiresAt = performance.now() + Math.min(call.deadlineMs, this.#config.deadlineMs);
-    const first = await this.#leg(call, context, call.headerParams, expiresAt);
-    const { reply, connection } = first;
-    if (connection === undefined) return reply;
-    const why = repeatable(reply, connection);
-    if (why === undefined && looksOutdated(reply, connection.era)) this.#catalogue.doubt();
-    if (why === undefined || context.signal.aborted) return reply;
-    let { headerParams } = call;
-    if (why === 'headers') {
-      const present = await this.#catalogue.presentHeaders(call, expiresAt - performance.now(), context.signal);
-      if (present === undefined) return reply;
-      headerParams = present;
-    } else if (why === 'revision') {
-      if (!this.#renew(connection)) return reply;
-    } else this.#withdraw(connection);
-    return (await this.#leg(call, context, headerParams, expiresAt)).reply;
+  /** True for the next round of a call that goes on with it; what a modern server still wants only that server knows. */
+  completes(call: Call): boolean {
+    const parked = call.state !== undefined && LegacyCalls.owns(call.state);
+    return !parked || this.#legacyCalls?.completes(call) === true;
   }
 
-  /** A connection in a revision that is not refused, made beside the calls under way. False if that was tried a moment ago. */
-  #renew(connection: Connection): boolean {
-    if (this.#connection !== connection) return true;
-    const now = performance.now();
-    if (this.#retirement.busy || now - this.#renewedAt < this.#options.limits.renewMs) return false;
-    this.#renewedAt = now;
-    this.#withdraw(connection);
-    this.#retire();
-    return true;
+  /** Follows resources and tasks of the server, over reconnections too, in the caller's era where the server has it. */
+  listen(interest: Interest, _caller: Caller, onAnnouncement: (announcement: Announcement) => void): Listening {
+    const following: Following = { interest, era: interest.era ?? 'modern', onAnnouncement };
+    const side = following.era === 'legacy' ? (this.#second.side ?? this.#main) : this.#main;
+    side.follower.add(following);
+    return {
+      honoured: side.follower.honoured(interest),
+      close: () => {
+        if (!this.#main.follower.remove(following)) this.#second.side?.follower.remove(following);
+      },
+    };
   }
 
-  async #leg(call: Call, context: CallContext, headerParams: readonly HeaderParam[], expiresAt: number): Promise<LegEnd> {
-    const connection = this.#connection ?? (await this.#await(expiresAt, context.signal));
-    if ('kind' in connection) return { reply: connection, connection: undefined };
-    const { gateway } = this.#options;
-    const reply = await runLeg({ server: this.#config.name, connection, call, context, headerParams, expiresAt, gateway });
-    return { reply, connection };
+  /** The client's own era where the server has it (PROTOCOL A1). What was begun with a state goes on where it was begun. */
+  #sideOf({ client, state }: Call): Side {
+    const { side } = this.#second;
+    return side === undefined || state !== undefined || isModernRevision(client.revision) ? this.#main : side;
   }
 
-  /** The connection that is being made, or why it is not waited for. */
-  async #await(expiresAt: number, signal: AbortSignal): Promise<Connection | FailedReply> {
-    const { clock, limits } = this.#options;
-    const state = this.#state;
-    if (state.state === 'stopped' || this.#stopped) return this.#failures.unavailable('it is stopped');
-    if (state.state === 'backing_off' && this.#denied !== undefined) return this.#failures.needsCredentials(this.#denied);
-    const retryInMs = state.state === 'backing_off' ? state.retryAt - clock.now() : 0;
-    if (state.state === 'backing_off' && retryInMs > SOON_MS) return this.#failures.unavailable(state.reason, undefined, retryInMs);
-    const left = expiresAt - performance.now();
-    const connection = await settledWithin(this.#attempt.promise, Math.min(limits.waitMs, left), signal);
-    if (connection === 'canceled') return this.#failures.canceled('no');
-    if (connection === 'late')
-      return left <= limits.waitMs
-        ? this.#failures.deadline(left, 'no')
-        : this.#failures.unavailable('it is still connecting', undefined, 1_000);
-    if (connection !== undefined) return connection;
-    if (this.#denied !== undefined) return this.#failures.needsCredentials(this.#denied);
-    const reason = this.#state.state === 'backing_off' ? this.#state.reason : 'it could not be reached';
-    return this.#failures.unavailable(reason, undefined, limits.backoffFirstMs);
+  /** A call whose client can be asked, or its next round; undefined if it goes over the shared connection like any other. */
+  async #withAsks(call: Call, context: CallContext, side: Side, expiresAt: number): Promise<Outcome | undefined> {
+    const { state, method, offers } = call;
+    if (state !== undefined && LegacyCalls.owns(state)) return this.#leases().resume(call, context);
+    const connection = side.link.connection ?? (await side.link.ready(expiresAt, context.signal));
+    if ('kind' in connection) return side === this.#main ? outcomeOfReply(connection) : undefined;
+    if (connection.era === 'modern') return undefined;
+    // A legacy server would carry the call out from its beginning.
+    if (state !== undefined) return FOREIGN_STATE;
+    if (!connection.stateful || !MAY_ASK.has(method)) return undefined;
+    const offered = legacyOffers(offers.value, connection.revision as LegacyRevision);
+    return Object.keys(offered).length === 0 ? undefined : this.#leases().handle(call, context, expiresAt);
   }
 
-  async #run(): Promise<void> {
-    while (!this.#stopped) {
-      this.#life = new AbortController();
-      const { signal } = this.#life;
-      const delayMs = await this.#live(signal);
-      if (delayMs > 0 && !signal.aborted) await sleep(delayMs, signal).catch(() => undefined);
-    }
-  }
-
-  /** One life of the connection, from the attempt to its end. Milliseconds to wait before the next. */
-  async #live(signal: AbortSignal): Promise<number> {
-    this.#setState({ state: 'connecting' });
-    let connected: Connected;
-    try {
-      connected = await connectOnce({ ...this.#options, emit: this.#emit, purpose: 'serve', expected: this.#era }, signal);
-    } catch (error) {
-      return this.#failed(error, signal);
-    }
-    this.#publish(connected, signal);
-    const { connection } = connected;
-    const since = performance.now();
-    const reason = await this.#end(connection, signal);
-    this.#withdraw(connection);
-    if (!signal.aborted) this.#setState({ state: 'connecting' });
-    if (reason === RETIRED && !signal.aborted) {
-      this.#emit({ kind: 'lost', reason });
-      this.#retirement.begin(connection, this.#config.deadlineMs);
-      return 0;
-    }
-    await connection.close();
-    if (signal.aborted) return 0;
-    this.#emit({ kind: 'lost', reason });
-    if (performance.now() - since >= this.#options.limits.stableMs) this.#backoff.reset();
-    const delayMs = this.#backoff.afterLoss();
-    if (delayMs > 0) this.#setState({ state: 'backing_off', reason, retryAt: this.#options.clock.now() + delayMs });
-    return delayMs;
-  }
-
-  /** Why the connection is over, once it is. */
-  async #end(connection: Connection, signal: AbortSignal): Promise<string> {
-    const over = new AbortController();
-    const retired = new Promise<string>((resolve) => {
-      this.#retire = () => resolve(RETIRED);
+  #leases(): LegacyCalls {
+    this.#legacyCalls ??= new LegacyCalls({
+      ...this.#options,
+      server: this.#config.name,
+      failures: this.#failures,
+      emit: this.#emit,
+      open: (offers, signal) =>
+        openConnection({ ...this.#options, failures: this.#failures, emit: this.#emit, purpose: 'serve', era: 'legacy', offers }, signal),
+      onNotification: (method, params) => (this.#second.side ?? this.#main).follower.notified(method, params),
+      asTask: (call) => (this.#second.side ?? this.#main).isTask(call),
     });
-    const endings = [connection.lost, aborted(signal), retired];
-    if (this.#config.era === 'auto' && connection.era === 'legacy') {
-      const isIdle = (): boolean => this.#inFlight.size === 0;
-      const speaksModern = (): Promise<boolean> => this.#speaksModern(over.signal);
-      endings.push(turnedModern({ everyMs: this.#options.limits.verdictMs, speaksModern, isIdle, signal: over.signal }));
-    }
-    const reason = await Promise.race(endings);
-    over.abort(new Error('the connection is over'));
-    return reason;
+    return this.#legacyCalls;
   }
 
-  async #speaksModern(signal: AbortSignal): Promise<boolean> {
-    const config = { ...this.#config, era: 'modern' as const };
-    try {
-      const { connection } = await connectOnce({ ...this.#options, config, emit: this.#emit, purpose: 'check' }, signal);
-      await connection.close();
-      return true;
-    } catch {
-      return false;
-    }
+  #mainOptions(common: Pick<SideOptions, 'failures' | 'followed' | 'emit'>): SideOptions {
+    const { limits } = this.#options;
+    return {
+      ...this.#options,
+      ...common,
+      era: this.#config.era,
+      backoff: { firstMs: limits.backoffFirstMs, maxMs: limits.backoffMaxMs },
+      check: () => undefined,
+      outdated: (connection, signal) => this.#eraWatch.outdated(connection, signal),
+      onUp: (connection, signal) => {
+        this.#shown = this.#reach(connection, signal);
+      },
+      // `ready` is shown together with what the server has.
+      onState: (state) => this.#entry.setState(state),
+      onRead: (announced) => this.#show(announced),
+      onRefused: () => this.#eraWatch.doubt(),
+    };
   }
 
-  #failed(error: unknown, signal: AbortSignal): number {
-    if (signal.aborted) return 0;
-    const attempt = this.#attempt;
-    const retryInMs = this.#backoff.next();
-    const reason = error instanceof ConnectError ? error.reason : 'it could not be reached';
-    const detail = error instanceof ConnectError ? { detail: error.detail, stderr: error.stderr } : error;
-    this.#denied = error instanceof DeniedError ? error.status : undefined;
-    this.#setState({ state: 'backing_off', reason, retryAt: this.#options.clock.now() + retryInMs });
-    this.#emit({ kind: 'connect_failed', reason, detail, retryInMs });
-    this.#attempt = Promise.withResolvers();
-    attempt.resolve(undefined);
-    return retryInMs;
+  /** Shows the server once it is known whether it has a second era, or cannot be known soon. */
+  async #reach(connection: Connection, signal: AbortSignal): Promise<void> {
+    if (!this.#stopped && this.#legacyWanted && this.#second.mayBe(connection))
+      await settledWithin(this.#second.start(), this.#options.limits.secondMs, signal);
+    else this.#second.end();
+    if (this.#stopped || this.#main.link.connection !== connection) return;
+    this.#reached = true;
+    this.#show([], this.#main.link.state);
+    this.#options.verdicts.set(this.#config.name, this.#config, connection.era);
   }
 
-  #publish({ connection, discovered, connectMs, listMs }: Connected, signal: AbortSignal): void {
-    this.#connection = connection;
-    this.#era = connection.era;
-    this.#connections++;
-    this.#state = { state: 'ready', since: this.#options.clock.now() };
-    this.#denied = undefined;
-    this.#catalogue.publish({ connection, signal }, discovered, this.#state);
-    this.#attempt.resolve(connection);
-    const { via, revision, eras } = connection;
-    this.#emit({ kind: 'connected', via, revision, eras, tools: discovered.tools.length, durationMs: connectMs + listMs });
-  }
-
-  /** From now on calls wait for the next connection instead of using this one. */
-  #withdraw(connection = this.#connection): void {
-    if (connection === undefined || this.#connection !== connection) return;
-    this.#connection = undefined;
-    this.#catalogue.leave(connection);
-    this.#attempt = Promise.withResolvers();
-  }
-
-  #setState(state: ServerState): void {
-    this.#state = state;
-    this.#catalogue.setState(state);
+  #show(announced: readonly ListName[], state?: ServerState): void {
+    const { catalogue, link } = this.#main;
+    const era = link.connection?.era;
+    if (!this.#reached || catalogue.value === undefined || era === undefined) return;
+    const legacy = this.#second.side?.catalogue.value;
+    const eras: Era[] = legacy === undefined ? [era] : ['modern', 'legacy'];
+    this.#entry.show(eras, catalogue.value, legacy, { announced, ...(state === undefined ? {} : { state }) });
   }
 }
-
-interface LegEnd {
-  readonly reply: Reply;
-  readonly connection: Connection | undefined;
-}
-
-const aborted = (signal: AbortSignal): Promise<string> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve('closed');
-    else signal.addEventListener('abort', () => resolve('closed'), { once: true });
-  });

@@ -3,7 +3,7 @@ import type { Config } from './schema.ts';
 /** Values of the configuration that must never be logged. */
 export function secretsOf(config: Config): string[] {
   const perServer = Object.values(config.mcpServers).flatMap((server) =>
-    Object.values(server.transport === 'http' ? server.headers : server.env),
+    Object.values(server.transport === 'stdio' ? server.env : server.headers),
   );
   const { bootstrapApiKey, masterKey } = config.security;
   const own = [bootstrapApiKey, masterKey, config.metrics.token, config.database.url, config.redis.url];

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigError, loadConfig, type Config, type LoadedConfig } from './index.ts';
 
@@ -183,13 +184,39 @@ describe('what is wrong is named with its place', () => {
     [
       'neither command nor url',
       'mcpServers:\n  a: {}\n',
-      '2:6 mcpServers.a: needs a command (a stdio server) or a url (a Streamable HTTP server)',
+      '2:6 mcpServers.a: needs a command (a stdio server) or a url (a server over HTTP or WebSocket)',
     ],
     ['both', 'mcpServers: { a: { command: x, url: "http://x" } }', '1:37 mcpServers.a.url: an entry has a command or a url, not both'],
     [
-      'sse',
-      'mcpServers: { a: { type: sse, url: "http://x" } }',
-      '1:26 mcpServers.a.type: sse servers cannot be connected yet. Most also speak Streamable HTTP: give that url, with type http.',
+      'a type that there is not',
+      'mcpServers: { a: { type: websockets, url: "ws://x" } }',
+      '1:26 mcpServers.a.type: is unknown: stdio, http, sse and ws are known here. Did you mean websocket?',
+    ],
+    [
+      'a type that its url is not',
+      'mcpServers: { a: { type: sse, url: "wss://x" } }',
+      "1:26 mcpServers.a.type: is sse, but the url is a WebSocket's",
+    ],
+    ['a type without its url', 'mcpServers: { a: { type: ws, command: x } }', '1:26 mcpServers.a.type: is ws, but the entry has a command'],
+    [
+      'a url of another kind',
+      'mcpServers: { a: { url: "ftp://x" } }',
+      '1:25 mcpServers.a.url: must be an http://, https://, ws:// or wss:// URL, not "ftp://x"',
+    ],
+    [
+      'a root that is no folder',
+      'mcpServers: { a: { command: x, roots: ["https://x/y"] } }',
+      '1:40 mcpServers.a.roots[0]: must be a folder or a file:/// URI, not "https://x/y"',
+    ],
+    [
+      'a policy that there is not',
+      'mcpServers: { a: { command: x, tools: { buy: { tasks: sometimes } } } }',
+      '1:55 mcpServers.a.tools.buy.tasks: must be one of never, always, after_input, required, not "sometimes"',
+    ],
+    [
+      'a capability that there is not',
+      'mcpServers: { a: { command: x, tools: { buy: { requires: { samplin: {} } } } } }',
+      '1:60 mcpServers.a.tools.buy.requires.samplin: unknown key. Did you mean sampling?',
     ],
     [
       'a header of ours',
@@ -304,6 +331,10 @@ describe('mcpServers', () => {
         scopes: [],
         deadlineSeconds: 60,
         maxInFlight: 64,
+        maxLeases: 8,
+        roots: [],
+        unlisted: 'refuse',
+        tools: {},
       },
       news: {
         transport: 'http',
@@ -313,6 +344,10 @@ describe('mcpServers', () => {
         scopes: [],
         deadlineSeconds: 60,
         maxInFlight: 64,
+        maxLeases: 8,
+        roots: [],
+        unlisted: 'refuse',
+        tools: {},
       },
     });
     expect(config.disabledServers).toEqual(['old']);
@@ -350,6 +385,33 @@ describe('mcpServers', () => {
       'limits: { callSeconds: 7 }\nmcpServers:\n  a: { command: x, era: legacy, scopes: [market:read], maxInFlight: 2 }\n',
     );
     expect(config.mcpServers['a']).toMatchObject({ era: 'legacy', scopes: ['market:read'], maxInFlight: 2, deadlineSeconds: 7 });
+  });
+
+  it.each([
+    ['{ url: "https://x/mcp" }', 'http', 'https://x/mcp'],
+    ['{ url: "https://x/sse", type: sse }', 'sse', 'https://x/sse'],
+    ['{ url: "wss://x/mcp" }', 'ws', 'wss://x/mcp'],
+    ['{ url: "wss://x/mcp", type: websocket }', 'ws', 'wss://x/mcp'],
+    ['{ url: "https://x/mcp", transport: ws }', 'ws', 'wss://x/mcp'],
+    ['{ serverUrl: "ws://x/mcp" }', 'ws', 'ws://x/mcp'],
+  ])('%s is connected over %s', (entry, transport, url) => {
+    expect(load(`mcpServers: { a: ${entry} }`).config.mcpServers['a']).toMatchObject({ transport, url });
+  });
+
+  it('has settings for servers that ask, and for single tools', () => {
+    const { config } = load(
+      'mcpServers:\n  a:\n    command: x\n    maxLeases: 3\n    unlisted: forward\n    roots: [./docs, "file:///srv/x", { uri: /data, name: Data }]\n' +
+        '    tools: { buy: { tasks: after_input, requires: { elicitation: { form: {} } } }, "odd name": {} }\n',
+    );
+    expect(config.mcpServers['a']).toMatchObject({
+      maxLeases: 3,
+      unlisted: 'forward',
+      roots: [{ uri: pathToFileURL(join(folder, 'docs')).href }, { uri: 'file:///srv/x' }, { uri: 'file:///data', name: 'Data' }],
+      tools: {
+        buy: { tasks: 'after_input', requires: { elicitation: { form: {} } } },
+        'odd name': { tasks: 'never', requires: {} },
+      },
+    });
   });
 
   it('keeps anchors and merges', () => {

@@ -127,7 +127,6 @@ function warningsFor(config: Config): string[] {
     warnings.push(`server.host ${host} can be reached from other machines without TLS: keys travel in clear text.`);
   if (config.redis.url !== undefined)
     warnings.push('redis.url is accepted but not used yet: limits and sessions are kept in this process.');
-  if (config.security.masterKey !== undefined) warnings.push('security.masterKey is accepted but not used yet: there is no vault.');
   return warnings;
 }
 

@@ -40,6 +40,11 @@ const SETTINGS = [
   'mcpServers.<name>.scopes',
   'mcpServers.<name>.deadlineSeconds',
   'mcpServers.<name>.maxInFlight',
+  'mcpServers.<name>.maxLeases',
+  'mcpServers.<name>.roots',
+  'mcpServers.<name>.unlisted',
+  'mcpServers.<name>.tools.<tool>.tasks',
+  'mcpServers.<name>.tools.<tool>.requires',
 ];
 
 it('lists every setting once, with its variable and a meaning', () => {

@@ -21,7 +21,7 @@ function typeText(schema: z.ZodType): string {
   if (type === 'array') return `list of ${element === undefined ? 'values' : typeText(unwrap(element))}`;
   if (type === 'record') return `mapping to ${valueType === undefined ? 'values' : typeText(unwrap(valueType))}`;
   if (type === 'union') return options?.every((option) => definitionOf(option).type !== 'object') ? 'text' : 'text or mapping';
-  return { string: 'text', number: 'number', boolean: 'true | false' }[type] ?? type;
+  return { string: 'text', number: 'number', boolean: 'true | false', object: 'mapping' }[type] ?? type;
 }
 
 function defaultOf(schema: z.ZodType): unknown {
@@ -40,11 +40,12 @@ const variables = new Map(Object.entries(VARIABLES).map(([name, path]) => [path.
 function rowsOf(schema: z.ZodType, path: string): SettingRow[] {
   const inner = unwrap(schema);
   const { type, shape, valueType } = definitionOf(inner);
-  if (type === 'object')
+  if (type === 'object' && !path.endsWith('.requires'))
     return Object.entries(shape ?? {})
       .filter(([key]) => !path.startsWith('mcpServers') || DOCUMENTED.includes(key))
       .flatMap(([key, each]) => rowsOf(each, path === '' ? key : `${path}.${key}`));
   if (path === 'mcpServers' && valueType !== undefined) return rowsOf(valueType, 'mcpServers.<name>');
+  if (path === 'mcpServers.<name>.tools' && valueType !== undefined) return rowsOf(valueType, `${path}.<tool>`);
   const standard = defaultOf(schema);
   return [
     {

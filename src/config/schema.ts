@@ -74,7 +74,11 @@ export const Settings = z.strictObject({
   security: z
     .strictObject({
       bootstrapApiKey: secret(24, 256).optional().describe('agent key of the first start, instead of a random one'),
-      masterKey: secret(32, 512).optional().describe('key of the vault; accepted, not used yet'),
+      masterKey: secret(32, 512)
+        .optional()
+        .describe(
+          'master key: seals request states, task ids and cursors; several processes on one database need the same one. By default a key file in the data folder',
+        ),
     })
     .prefault({}),
   mcpServers: z.record(ServerName, ServerEntry).default({}).describe('external MCP servers, by name'),

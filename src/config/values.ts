@@ -31,13 +31,23 @@ export const origin = (example: string) =>
     return plain ? undefined : `must be a scheme, a host and perhaps a port, such as ${example}`;
   }).transform((value) => new URL(value).origin);
 
-/** An http(s) URL without credentials in it. */
-export const httpUrl = (): z.ZodString =>
+const SERVER_SCHEMES: ReadonlySet<string> = new Set(['http:', 'https:', 'ws:', 'wss:']);
+
+/** The URL of an MCP server, without credentials in it. */
+export const serverUrl = (): z.ZodString =>
   text((value) => {
     const url = urlOf(value);
-    if (url === undefined || !isHttp(url)) return 'must be an http:// or https:// URL';
+    if (url === undefined || !SERVER_SCHEMES.has(url.protocol)) return 'must be an http://, https://, ws:// or wss:// URL';
     if (url.username !== '' || url.password !== '') return 'must not hold a user or password: put them into `headers`, as ${env:NAME}';
     return undefined;
+  });
+
+/** A folder, or a `file:` URI (S25 roots: no other scheme is allowed). */
+export const folderOrUri = (): z.ZodString =>
+  text((value) => {
+    if (value.trim() === '') return 'must not be empty';
+    const isOther = /^[a-z][a-z0-9+.-]+:/i.test(value) && !value.startsWith('file:///');
+    return isOther ? 'must be a folder or a file:/// URI' : undefined;
   });
 
 /** A connection URL of one of `schemes`. */

@@ -6,7 +6,7 @@ const time = z.string().describe('RFC 3339, UTC');
 export const serverView = z.object({
   name: z.string(),
   kind: z.enum(['stockpulse', 'upstream']),
-  transport: z.enum(['local', 'stdio', 'http']),
+  transport: z.enum(['local', 'stdio', 'http', 'sse', 'ws']),
   endpoint: z.string().describe('The MCP endpoint of this server alone'),
   state: z.enum(['stopped', 'connecting', 'ready', 'backing_off']),
   since: time.optional(),
@@ -14,6 +14,9 @@ export const serverView = z.object({
   retryAt: time.optional(),
   eras: z.array(z.enum(['legacy', 'modern'])),
   tools: z.number().int().describe('How many tools it has'),
+  prompts: z.number().int(),
+  resources: z.number().int().describe('Resources that it lists, without templates'),
+  templates: z.number().int().describe('Resource templates'),
   warnings: z.array(z.string()),
   info: z.object({ name: z.string(), version: z.string(), title: z.string().optional() }).optional(),
 });
@@ -22,6 +25,10 @@ export const serverDetail = serverView.extend({
   instructions: z.string().optional(),
   capabilities: z.record(z.string(), z.unknown()),
   toolNames: z.array(z.string()),
+  legacy: z
+    .object({ tools: z.number().int(), prompts: z.number().int(), resources: z.number().int(), templates: z.number().int() })
+    .optional()
+    .describe('What it shows to clients of the legacy era, where it speaks both'),
 });
 
 export const serverList = z.object({ servers: z.array(serverView) });
@@ -31,9 +38,14 @@ export const serverTest = z.object({
   ok: z.boolean(),
   name: z.string(),
   durationMs: z.number(),
+  transport: z.enum(['stdio', 'http', 'sse', 'ws']),
+  revision: z.string().optional().describe('The MCP revision that was spoken'),
   eras: z.array(z.enum(['legacy', 'modern'])),
   info: z.object({ name: z.string(), version: z.string() }).optional(),
   tools: z.number().int(),
+  prompts: z.number().int(),
+  resources: z.number().int(),
+  templates: z.number().int(),
   warnings: z.array(z.string()),
   problem: z.string().optional().describe('What is wrong'),
   advice: z.string().optional().describe('What to do about it'),

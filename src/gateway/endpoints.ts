@@ -18,6 +18,14 @@ export function resolveEndpoint(segment: string | undefined, registry: Registry)
   return endpoint;
 }
 
+const PATH = /^\/mcp(?:\/([a-z0-9-]+))?$/;
+
+/** The endpoint of a whole path, without a query; undefined if it is none. */
+export function endpointAt(path: string, registry: Registry): Endpoint | undefined {
+  const match = PATH.exec(path);
+  return match === null ? undefined : resolveEndpoint(match[1], registry);
+}
+
 /** The servers behind an endpoint, StockPulse's own first, then config order. */
 export function serversOf(endpoint: Endpoint, registry: Registry): readonly ServerEntry[] {
   if (endpoint.kind === 'server') {

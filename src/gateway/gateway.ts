@@ -3,14 +3,14 @@ import type { Readable, Writable } from 'node:stream';
 import { decodeMessage, type JsonObject, type Params, type Target } from '../protocol/index.ts';
 import type { Recorder } from '../observability/index.ts';
 import type { Registry } from '../registry/index.ts';
-import type { Authentication, Principal } from '../security/index.ts';
+import type { Authentication, Principal, Sealer } from '../security/index.ts';
 import { BoundedCount, type Caps, type Clock } from '../shared/index.ts';
 import { answerRequest } from './answer.ts';
-import { resolveEndpoint, type Endpoint } from './endpoints.ts';
-import { httpFace } from './faces/http.ts';
-import { serveStdio } from './faces/stdio.ts';
-import type { GatewaySettings, Services } from './frame.ts';
-import { Sessions } from './sessions.ts';
+import { endpointAt, resolveEndpoint, type Endpoint } from './endpoints.ts';
+import { createFaces, type Faces } from './faces/faces.ts';
+import type { GatewaySettings, ServerPolicy, Services } from './frame.ts';
+import { createHub } from './hub.ts';
+import { resolveUri, wrapResultUris, wrapUri } from './uris.ts';
 import { Views, type ExposedTool } from './view.ts';
 
 export interface GatewayOptions {
@@ -19,6 +19,9 @@ export interface GatewayOptions {
   readonly caps: Caps;
   readonly clock: Clock;
   readonly target: (server: string) => Target | undefined;
+  /** What the operator says of a server; undefined where he says nothing. */
+  readonly policyOf: (server: string) => ServerPolicy | undefined;
+  readonly sealer: Sealer;
   readonly settings: GatewaySettings;
   readonly limits: {
     readonly bodyBytes: number;
@@ -38,6 +41,8 @@ export type ToolAnswer =
 export interface McpGateway {
   /** The Streamable HTTP routes, for the HTTP host to mount behind its guard. */
   readonly http: FastifyPluginAsync;
+  /** POSTs to the same routes that passed the guards outside Fastify. */
+  readonly post: Faces['post'];
   /** Whether `/mcp` (no name) or `/mcp/<server>` exists. */
   has(server: string | undefined): boolean;
   /**
@@ -45,20 +50,14 @@ export interface McpGateway {
    * connections go on. `server` narrows it to one server. False if there is no such server, or no room.
    */
   stdio(input: Readable, output: Writable, authenticate: () => Authentication, server?: string, closing?: AbortSignal): Promise<boolean>;
+  /** Serves a WebSocket client on the path of its upgrade, or refuses it. */
+  readonly websocket: Faces['websocket'];
   /** A tool call of our own programs, through the same pipeline. Undefined if there is no such endpoint. */
   callTool(principal: Principal, path: string, name: string, args: JsonObject, signal: AbortSignal): Promise<ToolAnswer | undefined>;
   /** The tools of an endpoint (`/mcp` or `/mcp/<server>`), scopes apart; undefined if there is no such endpoint. */
   tools(path: string): readonly ExposedTool[] | undefined;
   readonly sessions: number;
   close(): void;
-}
-
-/** On top of a call's own deadline: answers still due are written after the input ended. */
-const DRAIN_MARGIN_MS = 1000;
-
-function endpointOf(path: string, registry: Registry): Endpoint | undefined {
-  const match = /^\/mcp(?:\/([a-z0-9-]+))?$/.exec(path);
-  return match === null ? undefined : resolveEndpoint(match[1], registry);
 }
 
 function paramsFrom(value: JsonObject): Params {
@@ -92,8 +91,15 @@ async function callThrough(
 
 export function createGateway(options: GatewayOptions): McpGateway {
   const { registry, recorder, caps, clock, limits, settings } = options;
-  const sessions = new Sessions({ cap: limits.sessions, idleMs: limits.sessionIdleMs, caps, clock });
   const views = new Views(registry);
+  const hub = createHub({
+    registry,
+    targets: options.target,
+    policyOf: options.policyOf,
+    sealer: options.sealer,
+    caps,
+    onError: options.onError,
+  });
   const services: Services = {
     registry,
     views,
@@ -101,43 +107,33 @@ export function createGateway(options: GatewayOptions): McpGateway {
     clock,
     inFlight: new BoundedCount('calls_in_flight', limits.inFlight, caps),
     target: options.target,
+    policyOf: options.policyOf,
+    sealer: options.sealer,
+    hub,
+    uris: { wrapUri, resolveUri, wrapResultUris },
     settings,
   };
-  const streams = new BoundedCount('stdio_clients', limits.sessions, caps);
+  const faces = createFaces({ services, caps, limits, onError: options.onError });
   return {
-    http: httpFace({ services, sessions, bodyBytes: limits.bodyBytes, onError: options.onError }),
+    http: faces.http,
+    post: faces.post,
     has: (server) => resolveEndpoint(server, registry) !== undefined,
-    async stdio(input, output, authenticate, server, closing) {
-      const endpoint = resolveEndpoint(server, registry);
-      if (endpoint === undefined || !streams.enter()) return false;
-      try {
-        await serveStdio({
-          services,
-          endpoint,
-          authenticate,
-          input,
-          output,
-          closing,
-          frameBytes: limits.bodyBytes,
-          maxInFlight: limits.inFlightPerStream,
-          drainMs: settings.deadlineMs + DRAIN_MARGIN_MS,
-        });
-      } finally {
-        streams.leave();
-      }
-      return true;
-    },
+    stdio: (...client) => faces.stdio(...client),
+    websocket: (...upgrade) => faces.websocket(...upgrade),
     async callTool(principal, path, name, args, signal) {
-      const endpoint = endpointOf(path, registry);
+      const endpoint = endpointAt(path, registry);
       return endpoint && callThrough(services, principal, endpoint, paramsFrom({ name, arguments: args }), signal);
     },
     tools(path) {
-      const endpoint = endpointOf(path, registry);
-      return endpoint && views.of(endpoint).tools;
+      const endpoint = endpointAt(path, registry);
+      return endpoint && views.of(endpoint, 'modern').tools;
     },
     get sessions() {
-      return sessions.size;
+      return faces.sessions;
     },
-    close: () => sessions.close(),
+    close() {
+      faces.close();
+      hub.close();
+    },
   };
 }

@@ -1,4 +1,4 @@
-export type { GatewaySettings } from './frame.ts';
+export type { GatewaySettings, ServerPolicy } from './frame.ts';
 export { createGateway, type GatewayOptions, type McpGateway, type ToolAnswer } from './gateway.ts';
 export { joinedName, MAX_TOOL_NAME } from './naming.ts';
 export { PIPELINE } from './pipeline.ts';

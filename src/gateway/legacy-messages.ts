@@ -6,7 +6,6 @@ import {
   rpcError,
   type ClientFacts,
   type LegacyRevision,
-  type Params,
   type RequestMessage,
   type RpcError,
 } from '../protocol/index.ts';
@@ -25,15 +24,6 @@ export function initializeClient(request: RequestMessage, carried: readonly Lega
 }
 
 export const isRpcError = (value: ClientFacts | RpcError): value is RpcError => 'code' in value;
-
-/** The key under which a call in flight is found again by `notifications/cancelled`: number 1 and string "1" are different ids. */
-export const inFlightKey = (id: string | number): string => JSON.stringify(id);
-
-/** Aborts the call that a `notifications/cancelled` names. Unknown ids are ignored, as the specification wants. */
-export function cancelNamed(params: Params | undefined, inFlight: ReadonlyMap<string, AbortController>): void {
-  const id = params?.value.requestId;
-  if (typeof id === 'string' || typeof id === 'number') inFlight.get(inFlightKey(id))?.abort();
-}
 
 /** Undefined if a legacy request may carry this MCP-Protocol-Version header; its absence is fine. */
 export function checkLegacyVersionHeader(header: string | undefined): RpcError | undefined {

@@ -1,23 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { JsonObject } from '../protocol/index.ts';
-import { joinedName, MAX_TOOL_NAME, serverOfName } from './naming.ts';
-import { ECHO, entryOf, testGateway } from './testing.ts';
+import { ECHO, entryOf, itemsOf, testGateway } from './testing.ts';
 
 const named = (name: string): JsonObject => ({ ...ECHO, name });
 const names = (body: JsonObject): string[] => (body.result as { tools: { name: string }[] }).tools.map(({ name }) => name);
-
-describe('names on the joined endpoint', () => {
-  it('carry the server, stay within 64 characters and stay distinct when cut', () => {
-    expect(joinedName('files', 'read_file')).toBe('files__read_file');
-    const long = 'a_very_long_tool_name_that_goes_on_and_on_until_it_does_not_fit';
-    const first = joinedName('some-server', `${long}_one`);
-    expect(first).toHaveLength(MAX_TOOL_NAME);
-    expect(first).not.toBe(joinedName('some-server', `${long}_two`));
-    expect(first).toBe(joinedName('some-server', `${long}_one`));
-    expect(serverOfName(first)).toBe('some-server');
-    expect(joinedName('a', '_b')).not.toBe(joinedName('a_', 'b').replace('a_', 'a'));
-  });
-});
 
 describe('tools/list', () => {
   it('shows our own tools first under their names, then the others in config order', async () => {
@@ -62,16 +48,17 @@ describe('tools/list', () => {
     expect((await gateway.ask('/mcp/o', 'tools/list', { cursor: nextCursor })).body).toMatchObject({ error: { code: -32602 } });
   });
 
-  it('carries private cache hints on modern, none on legacy, and ttlMs 0 while a server is missing', async () => {
+  it('carries cache hints on modern, none on legacy, and ttlMs 0 while a server is missing', async () => {
+    verifies('cache-hints', 'cache-ttl');
     const gateway = testGateway([{ name: 's' }]);
     expect((await gateway.ask('/mcp', 'tools/list', {})).body).toMatchObject({
-      result: { resultType: 'complete', ttlMs: 5000, cacheScope: 'private' },
+      result: { resultType: 'complete', ttlMs: 5000, cacheScope: 'public' },
     });
     const legacy = await gateway.ask('/mcp', 'tools/list', {}, { client: { revision: '2025-06-18', info: undefined, capabilities: {} } });
     expect(Object.keys(legacy.body.result as object)).toEqual(['tools']);
     gateway.registry.put(entryOf({ name: 'late', state: { state: 'connecting' }, eras: [], tools: [] }));
     const partial = await gateway.ask('/mcp', 'tools/list', {});
-    expect(partial.body).toMatchObject({ result: { ttlMs: 0 } });
+    expect(partial.body).toMatchObject({ result: { ttlMs: 0, cacheScope: 'private' } });
     expect(gateway.records.at(-1)?.notValidated).toEqual(['list: server late is connecting and has no catalogue yet']);
   });
 
@@ -85,6 +72,66 @@ describe('tools/list', () => {
     expect(names((await gateway.ask('/mcp', 'tools/list', {})).body)).toEqual([]);
   });
 
+  it('waits for a slow server once: later lists of all servers go on without it, those of that server wait for it', async () => {
+    const gateway = testGateway([{ name: 'a' }, { name: 'late', state: { state: 'connecting' }, eras: [], tools: [] }], {
+      listWaitMs: 200,
+    });
+    vi.useFakeTimers();
+    try {
+      const answered: string[] = [];
+      const ask = (path: string, label: string): Promise<unknown> => gateway.ask(path, 'tools/list', {}).then(() => answered.push(label));
+      const first = ask('/mcp', 'first');
+      await vi.advanceTimersByTimeAsync(199);
+      expect(answered).toEqual([]);
+      await vi.advanceTimersByTimeAsync(1);
+      await first;
+      await ask('/mcp', 'again');
+      const alone = ask('/mcp/late', 'alone');
+      await vi.advanceTimersByTimeAsync(199);
+      expect(answered).toEqual(['first', 'again']);
+      await vi.advanceTimersByTimeAsync(1);
+      await alone;
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('shows what the caller may use, and is private where another may see something else', async () => {
+    verifies('cache-public', 'cache-access');
+    const gateway = testGateway([{ name: 'open' }, { name: 'news', scopes: ['news:read'] }, { name: 'market', scopes: ['market:read'] }]);
+    const { body } = await gateway.ask('/mcp', 'tools/list', {});
+    expect(names(body)).toEqual(['open__echo', 'market__echo']);
+    expect(body).toMatchObject({ result: { cacheScope: 'private' } });
+    expect((await gateway.ask('/mcp/open', 'tools/list', {})).body).toMatchObject({ result: { cacheScope: 'public' } });
+    expect((await gateway.ask('/mcp/market', 'tools/list', {})).body).toMatchObject({ result: { cacheScope: 'private' } });
+  });
+
+  it('counts lifetimes down, and says the least of them', async () => {
+    verifies('cache-ttl');
+    // The clock of these gateways stands at 1,000,000.
+    const young = { entry: { toolsReadAt: 999_000 } };
+    const old = { entry: { toolsReadAt: 1_000, toolsCache: { ttlMs: 5000, cacheScope: 'public' as const } } };
+    const gateway = testGateway([
+      { name: 'a' },
+      { name: 'young', ...young },
+      { name: 'tool-less', tools: [], entry: { toolsCache: { ttlMs: 1, cacheScope: 'private' } } },
+    ]);
+    expect((await gateway.ask('/mcp', 'tools/list', {})).body).toMatchObject({ result: { ttlMs: 4000, cacheScope: 'public' } });
+    gateway.registry.put(entryOf({ name: 'old', ...old }));
+    expect((await gateway.ask('/mcp', 'tools/list', {})).body).toMatchObject({ result: { ttlMs: 0 } });
+  });
+
+  it('goes on behind an item that moved, and starts again behind one that is gone', async () => {
+    const list = (...all: string[]) => entryOf({ name: 's', tools: all.map(named) });
+    const gateway = testGateway([{ name: 's', tools: ['a', 'b', 'c'].map(named) }], { pageSize: 2 });
+    const { body } = await gateway.ask('/mcp/s', 'tools/list', {});
+    const { nextCursor: cursor } = body.result as { nextCursor: string };
+    gateway.registry.put(list('new', 'a', 'b', 'c'));
+    expect(names((await gateway.ask('/mcp/s', 'tools/list', { cursor })).body)).toEqual(['c']);
+    gateway.registry.put(list('a', 'c'));
+    expect((await gateway.ask('/mcp/s', 'tools/list', { cursor })).body).toMatchObject({ error: { code: -32602 } });
+  });
+
   it('hides an outputSchema whose root is no object from legacy clients', async () => {
     const tool = { ...ECHO, outputSchema: { type: 'array' } };
     const gateway = testGateway([{ name: 's', tools: [tool] }]);
@@ -94,24 +141,74 @@ describe('tools/list', () => {
   });
 });
 
-describe('describing a server', () => {
-  it('answers discover with what is implemented', async () => {
-    const gateway = testGateway([{ name: 's' }]);
-    const { body } = await gateway.ask('/mcp/s', 'server/discover', {});
-    expect(body).toMatchObject({
-      result: {
-        resultType: 'complete',
-        supportedVersions: ['2026-07-28'],
-        capabilities: { tools: {} },
-        instructions: 'about s',
-        cacheScope: 'private',
-      },
+describe('the lists of prompts, resources and templates', () => {
+  const prompts = itemsOf('name', [{ name: 'p1' }, { name: 'p2' }]);
+  const resources = itemsOf('uri', [
+    { uri: 'x:1', name: 'one' },
+    { uri: 'x:1', name: 'again' },
+    { uri: 'x:2', name: 'two' },
+  ]);
+  const templates = itemsOf('uriTemplate', [{ uriTemplate: 'x:{id}', name: 't' }], { ttlMs: 70, cacheScope: 'private' });
+  const servers = [
+    { name: 'a', entry: { prompts, resources, templates } },
+    { name: 'b', entry: { prompts, resources, templates } },
+  ];
+
+  it('join the servers in config order', async () => {
+    const gateway = testGateway(servers);
+    const all = async (method: string): Promise<unknown> => (await gateway.ask('/mcp', method, {})).body.result;
+    expect(await all('prompts/list')).toMatchObject({
+      prompts: ['a__p1', 'a__p2', 'b__p1', 'b__p2'].map((name) => ({ name })),
+      ttlMs: 5000,
+      cacheScope: 'public',
+    });
+    expect(await all('resources/list')).toMatchObject({
+      resources: ['x:1', 'x:1', 'x:2', 'mcp.b+x:1', 'mcp.b+x:1', 'mcp.b+x:2'].map((uri) => ({ uri })),
+    });
+    expect(await all('resources/templates/list')).toMatchObject({
+      resourceTemplates: ['x:{id}', 'mcp.b+x:{id}'].map((uriTemplate) => ({ uriTemplate })),
+      ttlMs: 70,
+      cacheScope: 'private',
     });
   });
 
-  it('answers ping with exactly an empty object', async () => {
-    const gateway = testGateway([{ name: 's' }]);
-    const { body } = await gateway.ask('/mcp', 'ping', {}, { client: { revision: '2025-06-18', info: undefined, capabilities: {} } });
-    expect(body).toEqual({ jsonrpc: '2.0', id: 1, result: {} });
+  it('page to their end, over items that stand twice too', async () => {
+    const gateway = testGateway(servers, { pageSize: 1 });
+    const seen: unknown[] = [];
+    let cursor: unknown;
+    do {
+      const { body } = await gateway.ask('/mcp/a', 'resources/list', cursor === undefined ? {} : { cursor });
+      const result = body.result as { resources: JsonObject[]; nextCursor?: string };
+      seen.push(...result.resources.map(({ name }) => name));
+      cursor = result.nextCursor;
+    } while (cursor !== undefined && seen.length < 10);
+    expect(seen).toEqual(['one', 'again', 'two']);
+  });
+
+  it('take no cursor of another list, not even where both have an item of that name', async () => {
+    const both = { prompts: itemsOf('name', [{ name: 'echo' }, { name: 'p2' }]), resources };
+    const gateway = testGateway([{ name: 'a', tools: [ECHO, named('t2')], entry: both }], { pageSize: 1 });
+    const { body } = await gateway.ask('/mcp/a', 'prompts/list', {});
+    const { nextCursor: cursor } = body.result as { nextCursor: string };
+    expect((await gateway.ask('/mcp/a', 'prompts/list', { cursor })).body).toHaveProperty('result');
+    for (const method of ['resources/list', 'resources/templates/list', 'tools/list'])
+      expect((await gateway.ask('/mcp/a', method, { cursor })).body).toMatchObject({ error: { code: -32602 } });
+  });
+
+  it('show nothing of a server that the caller may not use', async () => {
+    const policy = { scopes: ['news:read'], unlisted: 'refuse', tools: {} } as const;
+    const gateway = testGateway([
+      { name: 'a', entry: { prompts }, policy },
+      { name: 'b', entry: { prompts } },
+    ]);
+    const { body } = await gateway.ask('/mcp', 'prompts/list', {});
+    expect(body).toMatchObject({ result: { prompts: [{ name: 'b__p1' }, { name: 'b__p2' }], cacheScope: 'private' } });
+  });
+
+  it('are empty, not errors, where a server has none', async () => {
+    const gateway = testGateway([{ name: 'a' }]);
+    expect((await gateway.ask('/mcp/a', 'resources/list', {})).body).toMatchObject({
+      result: { resources: [], ttlMs: 0, cacheScope: 'private' },
+    });
   });
 });

@@ -9,15 +9,20 @@ const legacy = (revision: '2025-03-26' | '2025-06-18' | '2025-11-25') => ({ clie
 describe('the pipeline table', () => {
   it('is pinned, step by step', () => {
     expect(PIPELINE.map(({ name, kinds }) => `${name}: ${kinds.join(' ')}`)).toEqual([
-      'admit: call list server',
+      'admit: call read list session server',
       'resolve_target: call',
-      'authorize: call',
+      'resolve_subject: read session',
+      'authorize: call read session',
       'check_headers: call',
+      'open_state: call read',
       'validate_arguments: call',
-      'execute: call',
+      'execute: call read',
       'validate_result: call',
-      'list_tools: list',
+      'show_result: call read',
+      'list_items: list',
+      'change_session: session',
       'describe_server: server',
+      'open_watch: listen',
     ]);
   });
 });
@@ -25,7 +30,7 @@ describe('the pipeline table', () => {
 describe('a call', () => {
   it('reaches the server under its own name and is recorded once with every step', async () => {
     const seen: unknown[] = [];
-    const gateway = testGateway([{ name: 'files', handle: (call) => (seen.push(call.toolName, call.params?.value.name), ok('hi')) }]);
+    const gateway = testGateway([{ name: 'files', handle: (call) => (seen.push(call.subject?.value, call.params?.value.name), ok('hi')) }]);
     const { body } = await gateway.ask('/mcp', 'tools/call', { name: 'files__echo', arguments: { text: 'x' } });
     expect(body).toMatchObject({
       id: 1,
@@ -34,15 +39,17 @@ describe('a call', () => {
     expect(seen).toEqual(['echo', 'files__echo']);
     expect(gateway.records).toHaveLength(1);
     expect(gateway.records[0]).toMatchObject({ server: 'files', tool: 'echo', outcome: 'ok', sideEffect: 'write', endpoint: '/mcp' });
-    expect(gateway.records[0]?.stepMs).toHaveLength(7);
+    expect(gateway.records[0]?.stepMs).toHaveLength(9);
     expect(gateway.records[0]?.stepNames).toEqual([
       'admit',
       'resolve_target',
       'authorize',
       'check_headers',
+      'open_state',
       'validate_arguments',
       'execute',
       'validate_result',
+      'show_result',
     ]);
     expect(gateway.services.inFlight.size).toBe(0);
   });
@@ -84,6 +91,7 @@ describe('a call', () => {
   });
 
   it('checks mirrored arguments where the transport has headers', async () => {
+    verifies('http-value-compared', 'http-value-400');
     const tool = { name: 'q', inputSchema: { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } } };
     const gateway = testGateway([{ name: 'db', tools: [tool], handle: () => ok('rows') }]);
     const call = { name: 'q', arguments: { region: 'eu' } };
@@ -144,6 +152,7 @@ describe('a call', () => {
   });
 
   it('translates an upstream’s error codes for each era', async () => {
+    verifies('basic-client-legacy-range', 'basic-error-reserved');
     const error = (code: number): Outcome => ({ kind: 'error', error: { code, message: 'no' } });
     let code = -32020;
     const gateway = testGateway([

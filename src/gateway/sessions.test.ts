@@ -1,48 +1,77 @@
 import { describe, expect, it } from 'vitest';
-import { Caps } from '../shared/index.ts';
+import type { Principal } from '../security/index.ts';
+import { BoundedCount, Caps } from '../shared/index.ts';
+import { resolveEndpoint, type Endpoint } from './endpoints.ts';
+import type { EventSink } from './sessions/streams.ts';
 import { Sessions, type Session } from './sessions.ts';
+import { agent, testGateway } from './testing.ts';
 
 const client = { revision: '2025-11-25', info: undefined, capabilities: {} } as const;
+const gateway = testGateway([{ name: 's' }]);
+
+function endpointOf(name: string | undefined): Endpoint {
+  const endpoint = resolveEndpoint(name, gateway.registry);
+  if (endpoint === undefined) throw new Error('no endpoint');
+  return endpoint;
+}
+const JOINED = endpointOf(undefined);
+const as = (id: string): Principal => ({ ...agent, id });
+
+function sessionsAt(clock: { time: number }, cap = 10): Sessions {
+  const caps = new Caps();
+  const asks = { open: new BoundedCount('client_asks', 10, caps), deadlineMs: 1000 };
+  const { services } = gateway;
+  return new Sessions({ cap, idleMs: 1000, caps, clock: { now: () => clock.time }, services, maxInFlight: 10, asks });
+}
 
 function at(clock: { time: number }): { sessions: Sessions; open: () => Session } {
-  const sessions = new Sessions({ cap: 10, idleMs: 1000, caps: new Caps(), clock: { now: () => clock.time } });
+  const sessions = sessionsAt(clock);
   return {
     sessions,
     open() {
-      const session = sessions.open('key:1', '/mcp', client);
+      const session = sessions.open(as('key:1'), JOINED, client);
       if (session === undefined) throw new Error('full');
       return session;
     },
   };
 }
 
-/** A loop without an end would end no test: it is cut here. */
-function countReads(session: Session): void {
-  const { inFlight } = session;
-  let reads = 0;
-  Object.defineProperty(inFlight, 'size', {
-    get: () => {
-      if (++reads > 100) throw new Error('the sweep goes on and on');
-      return [...inFlight.keys()].length;
-    },
-  });
+/** Puts a call in flight; its cancellation comes back. */
+function busyWith({ conversation }: Session, id: number): AbortController {
+  const opened = conversation.flights.open(id);
+  if ('code' in opened) throw new Error(opened.message);
+  return opened;
+}
+
+class Sink implements EventSink {
+  open = true;
+  readonly behind = false;
+  readonly #listeners: (() => void)[] = [];
+  event(): void {}
+  prime(): void {}
+  end(): void {
+    this.open = false;
+    for (const listener of this.#listeners) listener();
+  }
+  onClose(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
 }
 
 describe('sweeping sessions', () => {
-  it('keeps those with a call in flight, however old, and drops the idle ones', () => {
+  it('keeps those with a call in flight or an open stream, however old, and drops the idle ones', () => {
     const clock = { time: 0 };
     const { sessions, open } = at(clock);
-    const [busy, idle, alsoBusy] = [open(), open(), open()];
-    for (const session of [busy, alsoBusy]) {
-      session.inFlight.set('1', new AbortController());
-      countReads(session);
-    }
+    const [busy, idle, listening] = [open(), open(), open()];
+    busyWith(busy, 1);
+    const sink = new Sink();
+    listening.streams.listen(sink);
     clock.time = 1000;
     sessions.sweep();
     expect(sessions.size).toBe(2);
     expect(sessions.find(idle.id, 'key:1', '/mcp')).toBeUndefined();
-    busy.inFlight.clear();
-    alsoBusy.inFlight.clear();
+    busy.conversation.flights.close(1);
+    sink.end();
     clock.time = 1999;
     sessions.sweep();
     expect(sessions.size).toBe(2);
@@ -52,12 +81,27 @@ describe('sweeping sessions', () => {
     sessions.close();
   });
 
+  it('stops watching a minute after the last stream broke', () => {
+    const clock = { time: 0 };
+    const sessions = sessionsAt(clock);
+    const session = sessions.open(as('key:1'), JOINED, client);
+    const sink = new Sink();
+    session?.streams.listen(sink);
+    session?.conversation.hearing.through(session.streams);
+    expect(gateway.services.hub.size).toBe(1);
+    sink.end();
+    for (const time of [0, 59_000, 60_000]) {
+      clock.time = time;
+      session?.tend(time);
+      expect([time, gateway.services.hub.size]).toEqual([time, time < 60_000 ? 1 : 0]);
+    }
+    sessions.close();
+  });
+
   it('aborts what is in flight when a session ends or the gateway closes', () => {
     const { sessions, open } = at({ time: 0 });
     const [ended, left] = [open(), open()];
-    const calls = [new AbortController(), new AbortController()] as const;
-    ended.inFlight.set('1', calls[0]);
-    left.inFlight.set('1', calls[1]);
+    const calls = [busyWith(ended, 1), busyWith(left, 1)];
     sessions.end(ended);
     expect(calls.map(({ signal }) => signal.aborted)).toEqual([true, false]);
     sessions.close();
@@ -68,23 +112,38 @@ describe('sweeping sessions', () => {
     const { sessions, open } = at({ time: 0 });
     const { id } = open();
     expect(sessions.find(id, 'key:2', '/mcp')).toBeUndefined();
-    expect(sessions.find(id, 'key:1', '/mcp/other')).toBeUndefined();
+    expect(sessions.find(id, 'key:1', '/mcp/s')).toBeUndefined();
     expect(sessions.find(id, 'key:1', '/mcp')?.id).toBe(id);
     sessions.close();
   });
 
   it('let one principal fill its share only: its longest unused session goes first, never one with a call', () => {
-    const sessions = new Sessions({ cap: 4, idleMs: 1000, caps: new Caps(), clock: { now: () => 0 } });
-    const first = sessions.open('a', '/mcp', client);
-    const second = sessions.open('a', '/mcp', client);
+    const sessions = sessionsAt({ time: 0 }, 4);
+    const open = (who: string): Session | undefined => sessions.open(as(who), JOINED, client);
+    const first = open('a');
+    const second = open('a');
     sessions.find(first?.id ?? '', 'a', '/mcp');
-    const third = sessions.open('a', '/mcp', client);
+    const third = open('a');
     expect(sessions.find(second?.id ?? '', 'a', '/mcp')).toBeUndefined();
-    first?.inFlight.set('1', new AbortController());
-    sessions.open('a', '/mcp', client);
+    if (first !== undefined) busyWith(first, 1);
+    open('a');
     expect(sessions.find(third?.id ?? '', 'a', '/mcp')).toBeUndefined();
     expect(sessions.find(first?.id ?? '', 'a', '/mcp')).toBe(first);
-    expect(sessions.open('b', '/mcp', client)).toBeDefined();
+    expect(open('b')).toBeDefined();
+    sessions.close();
+  });
+});
+
+describe('subscriptions of a session', () => {
+  it('are bounded in number and size', () => {
+    const { sessions, open } = at({ time: 0 });
+    const { conversation } = open();
+    for (let i = 0; i < 1000; i++) expect(conversation.subscribe(`x:${i}`)).toBe(true);
+    expect(conversation.subscribe('x:1000')).toBe(false);
+    expect(conversation.subscribe('x:0')).toBe(true);
+    conversation.unsubscribe('x:0');
+    expect(conversation.subscribe(`x:${'y'.repeat(300_000)}`)).toBe(false);
+    expect(conversation.subscribe('x:1000')).toBe(true);
     sessions.close();
   });
 });

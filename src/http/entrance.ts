@@ -45,21 +45,24 @@ export class Entrance {
 
   /** An `onRequest` hook. */
   readonly check = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
-    const { headers, socket } = request.raw;
     request.principal = ANONYMOUS;
-    request.clientAddress = this.#address(socket, headers['x-forwarded-for'] as string | undefined);
-    if (!this.knowsHost(headers.host) && !mayOmitName(request.raw)) {
-      this.#refuser.send(request, reply, foreignHost(headers.host));
-      return;
-    }
-    if (headers.origin !== undefined && !this.#knowsOrigin(headers.origin)) {
-      this.#refuser.send(request, reply, foreignOrigin(headers.origin));
-      return;
-    }
-    done();
+    request.clientAddress = this.addressOf(request.raw);
+    const refusal = this.judge(request.raw);
+    if (refusal === undefined) done();
+    else this.#refuser.send(request, reply, refusal);
   };
 
-  #address(socket: Socket, forwardedFor: string | undefined): string {
+  /** Host and Origin of a request; undefined if they are fine. */
+  judge(request: IncomingMessage): RefusalFacts | undefined {
+    const { host, origin } = request.headers;
+    if (!this.knowsHost(host) && !mayOmitName(request)) return foreignHost(host);
+    if (origin !== undefined && !this.#knowsOrigin(origin)) return foreignOrigin(origin);
+    return undefined;
+  }
+
+  /** The client's address as this server determines it. */
+  addressOf({ socket, headers }: IncomingMessage): string {
+    const forwardedFor = headers['x-forwarded-for'] as string | undefined;
     if (forwardedFor !== undefined) return clientAddress(socket.remoteAddress, forwardedFor, this.#proxies);
     let address = this.#addresses.get(socket);
     if (address === undefined) {

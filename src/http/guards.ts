@@ -7,6 +7,7 @@ import {
   RateLimiter,
   type Authentication,
   type Authenticator,
+  type Principal,
   type Refusal,
 } from '../security/index.ts';
 import type { Guard, HttpHostOptions, HttpLimits } from './options.ts';
@@ -50,6 +51,18 @@ function authenticateForAdmin(authenticator: Authenticator, authorization: strin
   const who = authenticator.authenticate(authorization);
   return who.ok && !who.principal.scopes.has('admin') ? NOT_FOR_ADMIN : who;
 }
+
+/** Whether a connection may be upgraded, and for whom. */
+export type Admission =
+  | {
+      readonly ok: true;
+      readonly principal: Principal;
+      /** The guard's verdict now: a connection outlives keys that are revoked or expire. */
+      readonly authenticate: () => Authentication;
+      /** Counts one request against the key's rate: milliseconds to wait, 0 for none. */
+      readonly admit: () => number;
+    }
+  | { readonly ok: false; readonly refusal: RefusalFacts };
 
 function limited(waitMs: number, message: string): RefusalFacts {
   return { code: 'rate_limited', message, headers: { 'retry-after': String(Math.ceil(waitMs / 1000)) } };
@@ -111,28 +124,45 @@ export class Guards {
     if (this.#admit(request, reply, who)) done();
   };
 
+  authenticateForMcp(authorization: string | undefined): Authentication {
+    return authenticateForMcp(this.#authenticator, authorization);
+  }
+
+  /** The mcp guard for the fast lane: who sent the request, which counts against his rate; undefined if anything is wrong. */
+  passes(authorization: string | undefined): Principal | undefined {
+    const who = authenticateForMcp(this.#authenticator, authorization);
+    return who.ok && this.#perKey.take(who.principal.id) === 0 ? who.principal : undefined;
+  }
+
+  /** The mcp guard for a connection on the public listener that asks to be upgraded. */
+  admitUpgrade(address: string, authorization: string | undefined): Admission {
+    const authenticate = (): Authentication => authenticateForMcp(this.#authenticator, authorization);
+    const who = authenticate();
+    if (!who.ok) return { ok: false, refusal: this.#refusalOf(who, address) };
+    const { principal } = who;
+    const refusal = this.#tooMany(principal);
+    if (refusal !== undefined) return { ok: false, refusal };
+    return { ok: true, principal, authenticate, admit: () => this.#perKey.take(principal.id) };
+  }
+
   #admit(request: FastifyRequest, reply: FastifyReply, who: Authentication): boolean {
-    if (!who.ok) {
-      this.#refuse(request, reply, who);
-      return false;
-    }
-    request.principal = who.principal;
-    const waitMs = this.#perKey.take(who.principal.id);
-    if (waitMs === 0) return true;
-    const rate = this.#limits.requestsPerSecondPerKey;
-    this.#refuser.send(request, reply, limited(waitMs, `This key sends more than ${rate} requests a second: slow down.`));
-    return false;
+    if (who.ok) request.principal = who.principal;
+    const refusal = who.ok ? this.#tooMany(who.principal) : this.#refusalOf(who, request.clientAddress);
+    if (refusal !== undefined) this.#refuser.send(request, reply, refusal);
+    return refusal === undefined;
+  }
+
+  #tooMany(principal: Principal): RefusalFacts | undefined {
+    const waitMs = this.#perKey.take(principal.id);
+    if (waitMs === 0) return undefined;
+    return limited(waitMs, `This key sends more than ${this.#limits.requestsPerSecondPerKey} requests a second: slow down.`);
   }
 
   /** Refused credentials are limited per address, so that guessing floods neither us nor the log; valid keys are not held up. */
-  #refuse(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): void {
-    const waitMs = this.#refusals.take(rateKey(request.clientAddress));
-    if (waitMs > 0) {
-      const message = 'Too many requests without a valid key came from this address: fix the key, then try again.';
-      this.#refuser.send(request, reply, limited(waitMs, message));
-      return;
-    }
+  #refusalOf(refusal: Refusal, address: string): RefusalFacts {
+    const waitMs = this.#refusals.take(rateKey(address));
+    if (waitMs > 0) return limited(waitMs, 'Too many requests without a valid key came from this address: fix the key, then try again.');
     const { code, message, status } = refusal;
-    this.#refuser.send(request, reply, { code, message, status, headers: { 'www-authenticate': challenge(refusal) } });
+    return { code, message, status, headers: { 'www-authenticate': challenge(refusal) } };
   }
 }

@@ -4,6 +4,7 @@ import { AppError } from '../shared/index.ts';
 import { Connections } from './connections.ts';
 import { Entrance } from './entrance.ts';
 import { gateEvents } from './event-gate.ts';
+import { FastLane, type PostHandler } from './fast-lane.ts';
 import { Guards } from './guards.ts';
 import { listenError } from './listen-errors.ts';
 import { createListener, nodeServer } from './listeners.ts';
@@ -11,7 +12,8 @@ import { prepareSocket, type SocketPlace } from './local-socket.ts';
 import { operations } from './operations.ts';
 import { defaultHttpLimits, type Guard, type HttpHostOptions, type HttpLimits } from './options.ts';
 import { Refuser } from './refusal.ts';
-import { Upgrades, type UpgradeHandler } from './upgrades.ts';
+import { ANONYMOUS, redactSecrets } from '../security/index.ts';
+import { localJudge, Upgrades, type UpgradeHandler } from './upgrades.ts';
 
 /** Where the host listens. `url` is reachable from this machine. */
 export interface Listening {
@@ -29,6 +31,10 @@ export interface HttpHost {
   surface(guard: Guard, plugin: FastifyPluginAsync, prefix?: string): void;
   /** Handles `Upgrade: <protocol>` on the local socket, behind the mcp guard. */
   onLocalUpgrade(protocol: string, handler: UpgradeHandler): void;
+  /** Handles `Upgrade: websocket` on the public listener: behind Host, Origin, the mcp guard and the rate limits, as requests are. */
+  onWebSocket(handler: UpgradeHandler): void;
+  /** Handles POSTs to MCP paths behind the mcp guard without Fastify; what it does not take goes the usual way. */
+  onPost(handler: PostHandler): void;
   /** Throws `port_in_use`, `port_forbidden`, `host_unusable`, `listen_failed`, `socket_path_taken`, `socket_in_use`; then nothing listens. */
   listen(): Promise<Listening>;
   /** Listens on the local socket only; resolves with its path. Throws `socket_path_taken`, `socket_in_use`. */
@@ -50,7 +56,9 @@ class FastifyHost implements HttpHost {
   readonly #guards: Guards;
   readonly #publicConnections: Connections;
   readonly #localConnections: Connections;
-  readonly #upgrades: Upgrades;
+  readonly #localUpgrades: Upgrades;
+  readonly #publicUpgrades: Upgrades;
+  readonly #lane: FastLane;
   #place: SocketPlace | undefined;
   readonly #ending = new AbortController();
   #closing: Promise<void> | undefined;
@@ -65,14 +73,18 @@ class FastifyHost implements HttpHost {
     const gauges = { cap: limits.connections, caps, onEvent };
     this.#publicConnections = new Connections({ name: 'http.connections', server: nodeServer(this.public), ...gauges });
     this.#localConnections = new Connections({ name: 'http.local_connections', server: nodeServer(this.local), ...gauges });
-    this.#upgrades = new Upgrades({
+    const closing = this.#ending.signal;
+    this.#localUpgrades = new Upgrades({
       server: nodeServer(this.local),
-      authenticator,
+      judge: localJudge(authenticator),
       connections: this.#localConnections,
       cap: limits.upgrades,
-      closing: this.#ending.signal,
+      closing,
     });
-    this.public.addHook('onRequest', new Entrance(options, refuser).check);
+    const entrance = new Entrance(options, refuser);
+    this.#publicUpgrades = this.#openUpgrades(entrance, limits.publicUpgrades);
+    this.#lane = new FastLane({ server: nodeServer(this.public), entrance, guards: this.#guards, bodyBytes: limits.bodyBytes, closing });
+    this.public.addHook('onRequest', entrance.check);
     this.local.addHook('onRequest', this.#guards.local);
     operations(this.public, options, false);
     operations(this.local, options, true);
@@ -92,7 +104,15 @@ class FastifyHost implements HttpHost {
   }
 
   onLocalUpgrade(protocol: string, handler: UpgradeHandler): void {
-    this.#upgrades.on(protocol, handler);
+    this.#localUpgrades.on(protocol, handler);
+  }
+
+  onPost(handler: PostHandler): void {
+    this.#lane.serve(handler);
+  }
+
+  onWebSocket(handler: UpgradeHandler): void {
+    this.#publicUpgrades.on('websocket', handler);
   }
 
   async listen(): Promise<Listening> {
@@ -119,6 +139,25 @@ class FastifyHost implements HttpHost {
   close(graceMs: number): Promise<void> {
     this.#closing ??= this.#close(graceMs);
     return this.#closing;
+  }
+
+  #openUpgrades(entrance: Entrance, cap: number): Upgrades {
+    return new Upgrades({
+      server: nodeServer(this.public),
+      judge: (request) => {
+        const refusal = entrance.judge(request);
+        if (refusal !== undefined) return { ok: false, refusal };
+        return this.#guards.admitUpgrade(entrance.addressOf(request), request.headers.authorization);
+      },
+      connections: this.#publicConnections,
+      cap,
+      closing: this.#ending.signal,
+      onRefused: (request, { code }, status) => {
+        const path = redactSecrets((request.url ?? '').split('?', 1)[0]?.slice(0, 200) ?? '');
+        const address = entrance.addressOf(request);
+        this.#options.onEvent?.({ kind: 'refused', code, status, address, method: 'GET', path, principal: ANONYMOUS.id });
+      },
+    });
   }
 
   async #listenPublic(): Promise<void> {

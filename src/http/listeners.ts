@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { createSecureContext } from 'node:tls';
-import { fastify, type FastifyInstance } from 'fastify';
-import type { Principal } from '../security/index.ts';
+import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { Authentication, Principal } from '../security/index.ts';
 import { AppError, messageOf } from '../shared/index.ts';
 import { clientErrorHandler } from './client-errors.ts';
 import { answerError, installErrorMapper } from './errors.ts';
+import { authenticateForMcp } from './guards.ts';
 import { installNotFound } from './not-found.ts';
 import type { HttpHostOptions, HttpLimits } from './options.ts';
 import type { Refuser } from './refusal.ts';
@@ -35,8 +36,10 @@ function tlsOptions(tls: { cert: string; key: string }): { cert: string; key: st
 }
 
 /** Node's own deadlines and caps: a peer that sends slowly, or too much, is answered and disconnected. */
-function serverOptions(limits: HttpLimits) {
+function serverOptions(limits: HttpLimits, local: boolean) {
   return {
+    // Programs that offer to speak HTTP/2 (`Upgrade: h2c`) are served in HTTP/1.1; without this their requests would go unanswered.
+    ...(local ? {} : { shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket' }),
     maxHeaderSize: limits.headerBytes,
     // The entrance refuses a missing Host itself, in words.
     requireHostHeader: false,
@@ -60,7 +63,7 @@ export function createListener(options: HttpHostOptions, limits: HttpLimits, ref
     clientErrorHandler: clientErrorHandler(options.onEvent),
     frameworkErrors: answerError,
   };
-  const node = serverOptions(limits);
+  const node = serverOptions(limits, local);
   const app: FastifyInstance =
     options.tls === undefined || local
       ? fastify({ ...common, http: node })
@@ -68,6 +71,9 @@ export function createListener(options: HttpHostOptions, limits: HttpLimits, ref
   // A slot of the right shape; the first hook of each listener fills it.
   app.decorateRequest<Principal | null>('principal', null);
   app.decorateRequest('clientAddress', '');
+  app.decorateRequest('authenticate', function authenticate(this: FastifyRequest): Authentication {
+    return authenticateForMcp(options.authenticator, this.raw.headers.authorization);
+  });
   installErrorMapper(app, options.onEvent);
   installNotFound(app, refuser);
   return app;

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { Authenticator, Principal } from '../security/index.ts';
+import type { Authentication, Authenticator, Principal } from '../security/index.ts';
 import type { Caps, Clock } from '../shared/index.ts';
 
 /** Caps and deadlines of the listeners. */
@@ -11,6 +11,8 @@ export interface HttpLimits {
   readonly connections: number;
   /** Open upgraded connections on the local socket. */
   readonly upgrades: number;
+  /** Open upgraded connections on the public listener. */
+  readonly publicUpgrades: number;
   readonly requestsPerSecondPerKey: number;
   readonly requestBurstPerKey: number;
   /** Refused credentials per address; valid ones are never held up by them. */
@@ -28,6 +30,7 @@ export const defaultHttpLimits: HttpLimits = Object.freeze({
   headerBytes: 16 * 1024,
   connections: 4096,
   upgrades: 256,
+  publicUpgrades: 1024,
   requestsPerSecondPerKey: 2000,
   requestBurstPerKey: 4000,
   refusalsPerSecond: 20,
@@ -102,6 +105,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who the request is from; `ANONYMOUS` on surfaces that do not authenticate. */
     principal: Principal;
+    /** The mcp guard's verdict on the request's credential now: responses that stay open outlive keys. */
+    authenticate(): Authentication;
     /** The client's address as this server determined it; empty on the local socket. */
     clientAddress: string;
   }

@@ -11,7 +11,7 @@ export interface CallRecord {
   readonly id: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
-  /** `streamable-http`, `stdio`, `admin`. */
+  /** `streamable-http`, `sse`, `websocket`, `stdio`, `admin`. */
   readonly face: string;
   /** `/mcp`, or the server's or profile's own endpoint. */
   readonly endpoint: string;
@@ -44,4 +44,10 @@ export interface CallRecord {
   traceId: string | undefined;
   /** Checks that did not run, each with its reason. */
   readonly notValidated: string[];
+  /** What the method is called where `method` says `other`: clients choose it. */
+  otherMethod?: string;
+  /** Rounds in which the client was asked while the call was open. */
+  inputRounds?: number;
+  /** True for a result that flowed instead of being held. */
+  streamed?: boolean;
 }

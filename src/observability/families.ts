@@ -21,12 +21,19 @@ interface MetricJson {
 const MAX_SERIES = 20_000;
 const OVERFLOW = 'other';
 
+function sameTexts(one: readonly string[], other: readonly string[]): boolean {
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return one.length === other.length;
+}
+
 class Family<V> {
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly string[];
   readonly series = new Map<string, { labels: Labels; value: V }>();
   readonly #make: () => V;
+  /** The series asked for last: calls come in runs of the same kind. */
+  #last: { readonly values: readonly string[]; readonly value: V } | undefined;
 
   constructor(name: string, help: string, labelNames: readonly string[], make: () => V) {
     this.name = name;
@@ -37,6 +44,14 @@ class Family<V> {
 
   /** The series of these label values, in the order of `labelNames`. Beyond the cap all further ones share the series `other`. */
   at(values: readonly string[]): V {
+    const last = this.#last;
+    if (last !== undefined && sameTexts(last.values, values)) return last.value;
+    const value = this.#find(values);
+    this.#last = { values, value };
+    return value;
+  }
+
+  #find(values: readonly string[]): V {
     const key = values.length === 1 ? (values[0] as string) : values.join('\u0000');
     const known = this.series.get(key);
     if (known !== undefined) return known.value;

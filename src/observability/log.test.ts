@@ -9,7 +9,7 @@ function logged(run: (log: Log) => void, options: Partial<LogOptions> = {}): Rec
   const lines: string[] = [];
   const log = new Log({ level: 'debug', calls: true, redactor: new Redactor([PLANTED]), write: (line) => lines.push(line), ...options });
   run(log);
-  log.close();
+  void log.close();
   // A write holds whole lines: one, or a batch of them.
   const written = lines.join('');
   expect(lines.every((text) => text.endsWith('\n'))).toBe(true);

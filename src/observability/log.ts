@@ -1,4 +1,5 @@
 import { pino, type Logger } from 'pino';
+import sonicBoom from 'sonic-boom';
 import type { CallRecord } from './call-record.ts';
 import type { Redactor } from './redact.ts';
 
@@ -14,6 +15,7 @@ export interface LogOptions {
 }
 
 const FLUSH_MS = 500;
+const CLOSE_MS = 1000;
 const FLUSH_BYTES = 65_536;
 /** Lines that nobody reads are dropped beyond this. */
 const MAX_BUFFERED = 8 * 1024 * 1024;
@@ -23,7 +25,7 @@ export class Log {
   readonly #logger: Logger;
   readonly #write: (line: string) => void;
   readonly #options: LogOptions;
-  readonly #flush: () => void;
+  readonly #flush: (done?: () => void) => void;
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: LogOptions) {
@@ -37,9 +39,9 @@ export class Log {
     if (options.write !== undefined) {
       this.#logger = pino(settings, { write: options.write });
       this.#write = options.write;
-      this.#flush = () => undefined;
+      this.#flush = (done) => done?.();
     } else {
-      const destination = pino.destination({
+      const destination = new sonicBoom.SonicBoom({
         fd: 2,
         sync: false,
         minLength: FLUSH_BYTES,
@@ -49,15 +51,17 @@ export class Log {
       destination.on('error', () => undefined);
       this.#logger = pino(settings, destination);
       this.#write = (line) => void destination.write(line);
-      this.#flush = () => {
+      // Never flushSync, which pino's own destination calls at exit: while nobody reads a full pipe it holds up the whole process.
+      this.#flush = (done) => {
         try {
-          destination.flushSync();
+          destination.flush(done);
         } catch {
-          // Not open yet, or the reader is gone: a log line is not worth a crash.
+          // The reader is gone: a log line is not worth a crash.
+          done?.();
         }
       };
     }
-    this.#timer = setInterval(() => this.#flush(), FLUSH_MS);
+    this.#timer = setInterval(() => this.flush(), FLUSH_MS);
     this.#timer.unref();
   }
 
@@ -79,25 +83,59 @@ export class Log {
     if (lines !== '') this.#write(lines);
   }
 
-  /** Writes out what is buffered. */
+  /** Starts to write out what is buffered. */
   flush(): void {
     this.#flush();
   }
 
-  close(): void {
+  /** Writes out what is buffered; gives up after a second if nobody reads it. */
+  async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.#flush();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, CLOSE_MS);
+    this.#flush(resolve);
+    await promise;
+    clearTimeout(timer);
   }
 }
 
-const round = (ms: number): number => Math.round(ms * 1000) / 1000;
+/** Milliseconds with three decimals. Most are short, and numbers with a fraction are slow to write. */
+function millis(ms: number): string {
+  const micros = Math.round(ms * 1000);
+  if (micros < 0 || micros >= MAX_SHORT) return String(micros / 1000);
+  return (SHORT[micros] ??= String(micros / 1000));
+}
 
-const quoted = (value: string): string => JSON.stringify(value);
+const MAX_SHORT = 20_000;
+const SHORT: (string | undefined)[] = Array.from({ length: MAX_SHORT });
+
+/** The text of the last instant: many calls begin in the same millisecond. */
+let instant = { at: NaN, text: '' };
+
+function isoTime(at: number): string {
+  if (instant.at !== at) instant = { at, text: new Date(at).toISOString() };
+  return instant.text;
+}
+
+const MAX_QUOTED = 1000;
+const quotedNames = new Map<string, string>();
+
+/** A name as JSON text; the usual ones are remembered. */
+function quoted(value: string): string {
+  const known = quotedNames.get(value);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(value);
+  if (quotedNames.size < MAX_QUOTED && value.length < 100) quotedNames.set(value, text);
+  return text;
+}
 
 /** Members that many calls do not have; each with its leading comma. */
 function rareMembers(record: CallRecord, redactor: Redactor): string {
-  const { errorCode, traceId, notValidated, errorDetail, sideEffect } = record;
+  const { errorCode, traceId, notValidated, errorDetail, sideEffect, otherMethod, inputRounds, streamed } = record;
   let text = '';
+  if (otherMethod !== undefined) text += `,"otherMethod":${quoted(redactor.name(otherMethod))}`;
+  if (inputRounds !== undefined) text += `,"inputRounds":${inputRounds}`;
+  if (streamed === true) text += ',"streamed":true';
   if (sideEffect !== undefined) text += `,"sideEffect":"${sideEffect}"`;
   if (errorCode !== undefined) text += `,"errorCode":${quoted(errorCode)}`;
   if (traceId !== undefined) text += `,"traceId":"${traceId}"`;
@@ -108,7 +146,7 @@ function rareMembers(record: CallRecord, redactor: Redactor): string {
 
 function stepMembers({ stepNames, stepMs }: CallRecord): string {
   let text = '';
-  for (let i = 0; i < stepMs.length; i++) text += `${i === 0 ? '' : ','}"${stepNames[i]}":${round(stepMs[i] as number)}`;
+  for (let i = 0; i < stepMs.length; i++) text += `${i === 0 ? '' : ','}"${stepNames[i]}":${millis(stepMs[i] as number)}`;
   return text;
 }
 
@@ -116,7 +154,7 @@ function attemptItems(attempts: CallRecord['attempts']): string {
   return attempts
     .map(
       ({ server, via, durationMs, outcome }) =>
-        `{"server":"${server}","via":"${via}","durationMs":${round(durationMs)},"outcome":${quoted(outcome)}}`,
+        `{"server":"${server}","via":"${via}","durationMs":${millis(durationMs)},"outcome":${quoted(outcome)}}`,
     )
     .join(',');
 }
@@ -132,6 +170,6 @@ function callLine(record: CallRecord, level: LogLevel, time: string, redactor: R
   const head = `{"level":"${level}","time":"${time}","event":"call","id":"${id}","face":"${face}","endpoint":"${endpoint}"`;
   const who = `,"revision":"${revision}","method":${quoted(method)},"principal":"${principal}","client":${quoted(client)}${names}`;
   const what = `,"server":"${server}"${tools},"outcome":"${outcome}"${rareMembers(record, redactor)}`;
-  const when = `,"at":"${new Date(record.startedAt).toISOString()}","durationMs":${round(record.durationMs)},"stepMs":{${stepMembers(record)}}`;
+  const when = `,"at":"${isoTime(record.startedAt)}","durationMs":${millis(record.durationMs)},"stepMs":{${stepMembers(record)}}`;
   return `${head}${who}${what},"bytesIn":${bytesIn},"bytesOut":${bytesOut}${when},"attempts":[${attemptItems(record.attempts)}]}\n`;
 }

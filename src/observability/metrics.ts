@@ -48,16 +48,20 @@ export class Metrics {
   }
 
   calls(records: readonly CallRecord[]): void {
+    let bytesIn = 0;
+    let bytesOut = 0;
     for (const record of records) {
-      const { method, server } = record;
+      const { method, server, stepNames, stepMs } = record;
       this.#calls.add([method, server, record.tool ?? '', record.outcome]);
       if (record.errorCode !== undefined) this.#errors.add([method, server, record.errorCode]);
       this.#durations.observe([method, server], record.durationMs / 1000);
-      record.stepMs.forEach((ms, i) => this.#steps.observeOne(record.stepNames[i] as string, ms / 1000));
+      for (let i = 0; i < stepMs.length; i++) this.#steps.observeOne(stepNames[i] as string, (stepMs[i] as number) / 1000);
       for (const attempt of record.attempts) this.#attempts.add([attempt.server, attempt.via, attempt.outcome]);
-      this.#bytes.add(['in'], record.bytesIn);
-      this.#bytes.add(['out'], record.bytesOut);
+      bytesIn += record.bytesIn;
+      bytesOut += record.bytesOut;
     }
+    this.#bytes.add(['in'], bytesIn);
+    this.#bytes.add(['out'], bytesOut);
   }
 
   /** The metrics in the Prometheus text format. */

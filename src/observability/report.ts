@@ -11,6 +11,7 @@ const WARNINGS: ReadonlySet<string> = new Set([
   'connections_full',
   'forced_close',
   'suppressed',
+  'verdicts_fault',
 ]);
 
 const levelOf = (kind: string): LogLevel => {

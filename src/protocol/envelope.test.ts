@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { decodeMessage, errorText, MAX_DEPTH, notificationText, requestText, resultText, type Message } from './envelope.ts';
 import { RPC, rpcError } from './errors.ts';
 import { jsonSource, objectSource, runs } from './test-support.ts';
@@ -27,6 +27,7 @@ describe('decodeMessage: requests (S26 basic, "Requests")', () => {
   });
 
   it.each(['1.5', 'null', 'true', '{}', '[]', '1e400'])('refuses the id %s', (idText) => {
+    verifies('basic-id', 'basic-id-null');
     expect(decodeMessage(`{"jsonrpc":"2.0","method":"ping","id":${idText}}`)).toMatchObject(invalid(RPC.invalidRequest));
   });
 
@@ -119,7 +120,49 @@ describe('decodeMessage: what is wrong', () => {
   });
 });
 
+describe('decodeMessage: long texts', () => {
+  const pad = '"\\\\\\"[{'.repeat(2000);
+  const nested = (levels: number): string =>
+    `{"jsonrpc":"2.0","id":1,"method":"m","pad":${JSON.stringify(pad)},"params":${'{"a":'.repeat(levels - 2)}{}${'}'.repeat(levels - 1)}`;
+
+  it('hold as many levels as short ones', () => {
+    expect(decodeMessage(nested(MAX_DEPTH))).toMatchObject({ kind: 'request' });
+    expect(decodeMessage(nested(MAX_DEPTH + 1))).toMatchObject(invalid(RPC.invalidRequest));
+  });
+
+  it.each([
+    '['.repeat(2_000_000),
+    `${'['.repeat(2_000_000)}${']'.repeat(2_000_000)}`,
+    `{"jsonrpc":"2.0","id":1,"method":"m","params":${'{"a":'.repeat(800_000)}`,
+  ])('that are nested too deeply are never parsed', (text) => {
+    const parse = vi.spyOn(JSON, 'parse');
+    try {
+      expect(decodeMessage(text)).toMatchObject(invalid(RPC.invalidRequest));
+      expect(parse).not.toHaveBeenCalled();
+    } finally {
+      parse.mockRestore();
+    }
+  });
+
+  it.each(['"'.padEnd(20_000, 'x'), `${']'.repeat(10_000)}`, `{"a":"${pad}`])('that are no JSON are a parse error', (text) => {
+    expect(decodeMessage(text)).toMatchObject(invalid(RPC.parseError));
+  });
+});
+
 describe('decodeMessage: responses', () => {
+  it.each([
+    ['{"n":12345678901234567890}', '{"n":12345678901234567890}'],
+    ['1.0', '1.0'],
+    ['{"a":1}', undefined],
+    ['null', undefined],
+  ])('keeps the text of error data where a parse changes it: %s', (data, dataText) => {
+    const text = `{"jsonrpc":"2.0","id":1,"error":{"code":5,"message":"x","data":${data}}}`;
+    const message = decodeMessage(text);
+    if (message.kind !== 'response' || message.error === undefined) throw new Error(message.kind);
+    expect(message.error.dataText).toBe(dataText);
+    expect(errorText('1', message.error)).toBe(text);
+  });
+
   it('gives a result as it came', () => {
     const message = decodeMessage('{"jsonrpc":"2.0","id":"a","result": {"n":12345678901234567890} }');
     expect(message).toMatchObject({ kind: 'response', id: 'a', error: undefined, result: { text: '{"n":12345678901234567890}' } });

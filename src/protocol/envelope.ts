@@ -1,6 +1,7 @@
 import { AppError } from '../shared/index.ts';
-import { RPC, rpcError, type RpcError } from './errors.ts';
+import { RPC, rpcError, rpcErrorText, type RpcError } from './errors.ts';
 import { arrayItems, duplicateKey, memberOf, objectSpan, type ObjectSpan } from './json-text.ts';
+import { nestsDeeper } from './json-scan.ts';
 import { surely, unsureKey } from './json-sure.ts';
 import { isObject, type JsonObject } from './meta.ts';
 
@@ -104,17 +105,18 @@ function decodeObject(text: string, parsed: JsonObject): Message {
   return { kind: 'request', idText, id: value.id as string | number, method: value.method, params };
 }
 
+function decodeError(text: string, envelope: ObjectSpan, { code, message, data }: JsonObject): RpcError {
+  const error = rpcError(code as number, typeof message === 'string' ? message : 'Unknown error', data);
+  const outer = data === undefined ? undefined : memberOf(envelope, 'error');
+  const member = outer && memberOf(objectSpan(text, outer.start), 'data');
+  const dataText = member && text.slice(member.start, member.end);
+  return dataText === undefined || dataText === JSON.stringify(data) ? error : { ...error, dataText };
+}
+
 function decodeResponse(text: string, value: JsonObject, envelope: ObjectSpan, idText: string | undefined): Message {
   const id = isId(value.id) ? value.id : null;
-  if (isObject(value.error) && Number.isInteger(value.error.code)) {
-    const { message, data } = value.error;
-    return {
-      kind: 'response',
-      id,
-      result: undefined,
-      error: rpcError(value.error.code as number, typeof message === 'string' ? message : 'Unknown error', data),
-    };
-  }
+  if (isObject(value.error) && Number.isInteger(value.error.code))
+    return { kind: 'response', id, result: undefined, error: decodeError(text, envelope, value.error) };
   const member = memberOf(envelope, 'result');
   if (member !== undefined && isObject(value.result) && id !== null) {
     return { kind: 'response', id, result: { text: text.slice(member.start, member.end), value: value.result }, error: undefined };
@@ -128,11 +130,17 @@ function decodeBatch(text: string, size: number): BatchMessage {
   return { kind: 'batch', text, size };
 }
 
+/** From here on a text is searched for deep nesting before it is parsed: JSON.parse would take its time for all levels. */
+const LONG = 8192;
+
+const tooDeep = (): InvalidMessage => malformed(`the message is nested deeper than ${MAX_DEPTH} levels.`);
+
 /**
  * One JSON-RPC message from its text (S26 basic, "Messages"). Never throws: whatever is wrong comes back as `invalid` with the
  * error to answer. Values stay the text they were; what is forwarded is spliced from it.
  */
 export function decodeMessage(text: string): Message {
+  if (text.length > LONG && nestsDeeper(text, MAX_DEPTH)) return tooDeep();
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -143,8 +151,7 @@ export function decodeMessage(text: string): Message {
     if (Array.isArray(value)) return decodeBatch(text, value.length);
     return isObject(value) ? decodeObject(text, value) : malformed('a message is a JSON object.');
   } catch (error) {
-    if (error instanceof AppError && error.code === 'json_too_deep')
-      return malformed(`the message is nested deeper than ${MAX_DEPTH} levels.`);
+    if (error instanceof AppError && error.code === 'json_too_deep') return tooDeep();
     throw error;
   }
 }
@@ -163,5 +170,5 @@ export function resultText(idText: string, result: string): string {
 }
 
 export function errorText(idText: string, error: RpcError): string {
-  return `{"jsonrpc":"2.0","id":${idText},"error":${JSON.stringify(error)}}`;
+  return `{"jsonrpc":"2.0","id":${idText},"error":${rpcErrorText(error)}}`;
 }

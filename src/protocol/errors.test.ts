@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { errorForLegacy, errorForModern, isModernCode, RPC, rpcError, unsupportedVersion } from './errors.ts';
+import { errorForLegacy, errorForModern, isModernCode, RPC, rpcError, rpcErrorText, unsupportedVersion } from './errors.ts';
 
 describe('RPC (S26 basic, "Error Codes")', () => {
   it('is public: these numbers do not change', () => {
+    verifies('basic-error-integer');
     expect(RPC).toEqual({
       parseError: -32700,
       invalidRequest: -32600,
@@ -24,6 +25,7 @@ describe('RPC (S26 basic, "Error Codes")', () => {
   });
 
   it('our own lie outside the reserved range', () => {
+    verifies('basic-error-legacy-range', 'basic-error-meanings');
     for (const code of [RPC.forbidden, RPC.busy, RPC.upstreamFailed, RPC.resultTooLarge, RPC.deadline])
       expect(code > -32000 || code < -32768).toBe(true);
   });
@@ -56,9 +58,58 @@ describe('errorForModern (PROTOCOL C2)', () => {
   });
 
   it('a resource that is not found names its uri', () => {
+    verifies('basic-error-retired');
     expect(errorForModern(rpcError(-32002, 'gone'), 'file:///x')).toEqual({ code: -32602, message: 'gone', data: { uri: 'file:///x' } });
     expect(errorForModern(rpcError(-32002, 'gone', { uri: 'u' }))).toEqual({ code: -32602, message: 'gone', data: { uri: 'u' } });
     expect(errorForModern(rpcError(-32000, 'x')).data).toEqual({ upstreamCode: -32000 });
+  });
+});
+
+describe('errors about a resource (PROTOCOL C2)', () => {
+  const data = { uri: 'upstream:a', hint: 1 };
+
+  it.each<[number, unknown, unknown]>([
+    [-32002, undefined, { uri: 'u' }],
+    [-32002, data, { uri: 'u', hint: 1 }],
+    [-32002, 'gone', { uri: 'u' }],
+    [-32602, undefined, { uri: 'u' }],
+    [-32602, data, { uri: 'u', hint: 1 }],
+  ])('%i with %j names the uri that the client knows', (code, before, after) => {
+    expect(errorForModern(rpcError(code, 'x', before), 'u', 'legacy')).toEqual({ code: -32602, message: 'x', data: after });
+  });
+
+  it('another error of a resources/read stays what it is', () => {
+    expect(errorForModern(rpcError(-32602, 'x', { field: 'a' }), 'u')).toEqual({ code: -32602, message: 'x', data: { field: 'a' } });
+    expect(errorForModern(rpcError(-32603, 'x'), 'u')).toEqual({ code: -32603, message: 'x' });
+    expect(errorForModern(rpcError(-32602, 'x'))).toEqual({ code: -32602, message: 'x' });
+  });
+
+  it('holds for legacy clients too', () => {
+    expect(errorForLegacy(rpcError(-32602, 'x', data), 'resources/read', 'u')).toEqual({
+      code: -32002,
+      message: 'x',
+      data: { uri: 'u', hint: 1 },
+    });
+    expect(errorForLegacy(rpcError(-32002, 'x'), 'resources/read', 'u')).toEqual({ code: -32002, message: 'x', data: { uri: 'u' } });
+    expect(errorForLegacy(rpcError(-32602, 'x'), 'resources/read', 'u').code).toBe(-32602);
+  });
+});
+
+describe('data as text', () => {
+  const error = { code: -32050, message: 'x', data: { n: 12345678901234567890n.toString() }, dataText: '{"n":12345678901234567890}' };
+
+  it('is what is written', () => {
+    expect(rpcErrorText(error)).toBe('{"code":-32050,"message":"x","data":{"n":12345678901234567890}}');
+    expect(rpcErrorText(rpcError(1, 'x', { a: 1 }))).toBe('{"code":1,"message":"x","data":{"a":1}}');
+    expect(rpcErrorText(rpcError(1, 'x'))).toBe('{"code":1,"message":"x"}');
+  });
+
+  it('survives translation', () => {
+    expect(rpcErrorText(errorForModern(error))).toBe(
+      '{"code":-32603,"message":"x","data":{"upstreamCode":-32050,"upstreamData":{"n":12345678901234567890}}}',
+    );
+    expect(errorForLegacy(error, 'tools/call')).toBe(error);
+    expect(rpcErrorText(errorForLegacy({ ...error, code: -32021 }, 'tools/call'))).toContain('12345678901234567890');
   });
 });
 

@@ -34,6 +34,14 @@ export interface RpcError {
   readonly code: number;
   readonly message: string;
   readonly data?: unknown;
+  /** The JSON text of `data` as it came, where writing the parsed value again would change it (numbers beyond 2^53, say). */
+  readonly dataText?: string;
+}
+
+/** The error as JSON text. */
+export function rpcErrorText({ code, message, data, dataText }: RpcError): string {
+  if (dataText === undefined) return JSON.stringify({ code, message, data });
+  return `{"code":${code},"message":${JSON.stringify(message)},"data":${dataText}}`;
 }
 
 export function rpcError(code: number, message: string, data?: unknown): RpcError {
@@ -61,27 +69,46 @@ export function isModernCode(code: unknown): boolean {
 
 const inServerRange = (code: number): boolean => code >= -32099 && code <= -32000;
 
-function asInternal(error: RpcError): RpcError {
-  return rpcError(RPC.internalError, error.message, {
-    upstreamCode: error.code,
-    ...(error.data === undefined ? {} : { upstreamData: error.data }),
-  });
+function asInternal({ code, message, data, dataText }: RpcError): RpcError {
+  const error = rpcError(RPC.internalError, message, { upstreamCode: code, ...(data === undefined ? {} : { upstreamData: data }) });
+  return dataText === undefined ? error : { ...error, dataText: `{"upstreamCode":${code},"upstreamData":${dataText}}` };
 }
+
+/** The error with the uri that the client asked for in its data: the server may know the resource by another one, or not have said. */
+function aboutResource(error: RpcError, code: number, uri: string | undefined): RpcError {
+  const { message, data, dataText } = error;
+  if (uri === undefined || (isObject(data) && data.uri === uri)) return { ...error, code };
+  if (data === undefined || dataText !== undefined || !isObject(data)) return rpcError(code, message, { uri });
+  return rpcError(code, message, { ...data, uri });
+}
+
+/** True for what servers say of a resource that they do not have: with either code, and in `data` nothing but maybe its uri. */
+const saysNotFound = ({ code, data }: RpcError): boolean =>
+  code === RPC.resourceNotFound || (code === RPC.invalidParams && (data === undefined || (isObject(data) && 'uri' in data)));
+
+/** True where it is ours: said of a legacy server that asks for what was not declared (PROTOCOL D). */
+const namesCapabilities = ({ data }: RpcError): boolean => isObject(data) && isObject(data.requiredCapabilities);
 
 /**
  * An upstream's error as a client of the modern era may see it (PROTOCOL C2). Header and version mismatches between us and the
- * upstream (of the given era) are ours to solve and become internal errors; codes without a meaning in this revision keep theirs in `data.upstreamCode`.
+ * upstream (of the given era) are ours to solve and become internal errors; codes without a meaning in this revision keep theirs in
+ * `data.upstreamCode`. `uri`: of a resources/read, as the client called it; it stands in the data of an error that says "not found".
  */
 export function errorForModern(error: RpcError, uri?: string, era: Era = 'modern'): RpcError {
-  if (error.code === RPC.resourceNotFound) return rpcError(RPC.invalidParams, error.message, uri === undefined ? error.data : { uri });
-  if (error.code === RPC.missingRequiredClientCapability && era === 'modern') return error;
+  if (error.code === RPC.resourceNotFound || (uri !== undefined && saysNotFound(error)))
+    return aboutResource(error, RPC.invalidParams, uri);
+  if (error.code === RPC.missingRequiredClientCapability && (era === 'modern' || namesCapabilities(error))) return error;
   return inServerRange(error.code) ? asInternal(error) : error;
 }
 
-/** An upstream's error as a client of a legacy revision may see it (PROTOCOL C2): modern codes never reach it. */
-export function errorForLegacy(error: RpcError, method: string): RpcError {
+/**
+ * An upstream's error as a client of a legacy revision may see it (PROTOCOL C2): modern codes never reach it. `uri`: as with
+ * `errorForModern`.
+ */
+export function errorForLegacy(error: RpcError, method: string, uri?: string): RpcError {
   if (isModernCode(error.code)) return asInternal(error);
-  if (method === 'resources/read' && error.code === RPC.invalidParams && isObject(error.data) && 'uri' in error.data)
-    return rpcError(RPC.resourceNotFound, error.message, error.data);
+  if (method !== 'resources/read') return error;
+  if (error.code === RPC.resourceNotFound || (error.code === RPC.invalidParams && isObject(error.data) && 'uri' in error.data))
+    return aboutResource(error, RPC.resourceNotFound, uri);
   return error;
 }

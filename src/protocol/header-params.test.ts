@@ -21,6 +21,7 @@ describe('headerParamsOf (S26 Streamable HTTP, "Schema Extension")', () => {
   it.each<unknown>([[''], ['a b'], ['a:b'], ['a\r\nX: y'], ['é'], ['a/b'], ['a\u0000'], [7], [null], [{}], ['x,y']])(
     'refuses the name %j: not a token',
     (name) => {
+      verifies('http-mirror-not-empty', 'http-mirror-token', 'http-mirror-control');
       expect(of({ a: H(name) })).toMatchObject(refused('token'));
     },
   );
@@ -30,10 +31,12 @@ describe('headerParamsOf (S26 Streamable HTTP, "Schema Extension")', () => {
   });
 
   it.each(['number', 'array', 'object', 'null', undefined, ['string', 'null'], 'constructor'])('refuses the type %j', (type) => {
+    verifies('http-mirror-primitive');
     expect(of({ a: { ...H('A'), type } })).toMatchObject(refused('not a string, integer or boolean'));
   });
 
   it('refuses a name that stands twice in any case', () => {
+    verifies('http-mirror-unique');
     expect(of({ a: H('Region'), b: { properties: { c: H('REGION') } } })).toMatchObject(refused('twice'));
   });
 
@@ -61,6 +64,7 @@ describe('headerParamsOf (S26 Streamable HTTP, "Schema Extension")', () => {
     ['properties of an additionalProperties', { properties: { a: { additionalProperties: { properties: { b: H('A') } } } } }],
     ['an unknown keyword', { 'x-more': { properties: { b: H('A') } } }],
   ])('refuses an annotation in %s: only properties lead to it', (_where, schema) => {
+    verifies('http-mirror-reachable');
     expect(headerParamsOf({ type: 'object', ...schema })).toMatchObject(refused('not reachable'));
   });
 

@@ -19,11 +19,13 @@ describe('header values (S26 Streamable HTTP, "Value Encoding")', () => {
     ['a\tb c', 'a\tb c'],
     ['=?BASE64?x?=', '=?BASE64?x?='],
   ])('encodes %j as %s, and back', (value, header) => {
+    verifies('http-value-markers', 'http-value-sentinel', 'http-value-encoded', 'http-value-base64');
     expect(encodeHeaderValue(value)).toBe(header);
     expect(decodeHeaderValue(header)).toBe(value);
   });
 
   it('any text survives the round trip as a legal header value', () => {
+    verifies('http-name-encoded', 'http-value-encoded', 'http-value-base64');
     fc.assert(
       fc.property(
         fc.oneof(
@@ -130,6 +132,7 @@ describe('checkParamHeaders (S26 Streamable HTTP, "Server Behavior for Custom He
   const dry = (header: string, value: unknown) => checkParamHeaders({ 'mcp-param-dry': header }, [DRY], { dry: value });
 
   it('an argument needs its header, and null or absent arguments none', () => {
+    verifies('http-value-compared', 'http-value-missing', 'http-value-null-accepted');
     expect(region('eu', 'eu')).toBeUndefined();
     expect(region(undefined, 'eu')).toMatchObject(mismatch('is required'));
     expect(region('us', 'eu')).toMatchObject(mismatch('does not match'));
@@ -141,6 +144,7 @@ describe('checkParamHeaders (S26 Streamable HTTP, "Server Behavior for Custom He
   });
 
   it('strings are equal to the letter', () => {
+    verifies('http-value-decoded', 'http-value-characters');
     expect(region('EU', 'eu')).toMatchObject(mismatch('does not match'));
     expect(region(' eu ', 'eu')).toBeUndefined();
     expect(region('eu', ' eu ')).toMatchObject(mismatch('does not match'));
@@ -169,6 +173,7 @@ describe('checkParamHeaders (S26 Streamable HTTP, "Server Behavior for Custom He
   });
 
   it.each(['9007199254740992', '9007199254740993', undefined])('an integer beyond 2^53 - 1 has no mirror (header %s)', (header) => {
+    verifies('http-mirror-integer');
     expect(count(header, Number('9007199254740993'))).toMatchObject(mismatch('2^53'));
   });
 
@@ -197,6 +202,7 @@ describe('mirrorHeaders (PROTOCOL C3)', () => {
   ];
 
   it('says what the body says', () => {
+    verifies('http-mirrors', 'http-value-null');
     const params = { name: 'größe', arguments: { region: ' eu', n: -7, o: { dry: false } } };
     expect(mirrorHeaders('2026-07-28', 'tools/call', params, PARAMS)).toEqual({
       'mcp-protocol-version': '2026-07-28',

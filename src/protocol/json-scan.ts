@@ -17,16 +17,23 @@ export function skipSpace(text: string, at: number): number {
   return i;
 }
 
-/** Index behind the closing quote of the string that opens at `at`. */
-export function skipString(text: string, at: number): number {
+/** Index behind the closing quote of the string that opens at `at`; 0 if the text ends before. */
+function stringEnd(text: string, at: number): number {
   let i = at;
   for (;;) {
     i = text.indexOf('"', i + 1);
-    if (i < 0) throw new AppError('json_unbalanced', 'The JSON text ends inside a string.');
+    if (i < 0) return 0;
     let slashes = 0;
     while (text.charCodeAt(i - 1 - slashes) === BACKSLASH) slashes++;
     if ((slashes & 1) === 0) return i + 1;
   }
+}
+
+/** Index behind the closing quote of the string that opens at `at`. */
+export function skipString(text: string, at: number): number {
+  const end = stringEnd(text, at);
+  if (end === 0) throw new AppError('json_unbalanced', 'The JSON text ends inside a string.');
+  return end;
 }
 
 /** Index behind the container that opens at `at`; throws `json_too_deep` when it nests deeper than `levels`. */
@@ -62,4 +69,19 @@ export function skipValue(text: string, at: number, levels: number): number {
 export function keyText(text: string, start: number, end: number): string {
   const raw = text.slice(start + 1, end - 1);
   return raw.includes('\\') ? (JSON.parse(text.slice(start, end)) as string) : raw;
+}
+
+/** True if the text nests deeper than `levels`. A text that is no JSON may be called either. */
+export function nestsDeeper(text: string, levels: number): boolean {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === QUOTE) {
+      i = stringEnd(text, i) - 1;
+      if (i < 0) return false;
+    } else if (c === OPEN_BRACE || c === OPEN_BRACKET) {
+      if (++depth > levels) return true;
+    } else if (c === CLOSE_BRACE || c === CLOSE_BRACKET) depth--;
+  }
+  return false;
 }

@@ -76,11 +76,19 @@ describe('checkModern: each check', () => {
   });
 
   it('lists the versions it supports', () => {
+    verifies('version-unsupported');
     const message = request('tools/call', { _meta: { ...META_OK, [META.protocolVersion]: '1900-01-01' } });
     expect(checkModern(message, METHODS, undefined)).toMatchObject({
       ok: false,
       error: { data: { supported: ['2026-07-28'], requested: '1900-01-01' } },
     });
+  });
+
+  it('lets any method pass where any will do, and checks the rest', () => {
+    const any = (headers: Record<string, string>) =>
+      checkModern(request('com.example/own', { _meta: META_OK }), undefined, { 'mcp-protocol-version': '2026-07-28', ...headers });
+    expect(any({ 'mcp-method': 'com.example/own' })).toMatchObject({ ok: true });
+    expect(any({ 'mcp-method': 'tools/list' })).toMatchObject({ status: 400, error: { code: RPC.headerMismatch } });
   });
 
   it('without headers, as on stdio, only the body counts', () => {

@@ -48,16 +48,20 @@ function checkVersionHeader(header: string | undefined, version: string): RpcErr
 
 /**
  * Checks a request of the modern era in the order of PROTOCOL C1: required `_meta`, header against body, version, method, mirrored
- * headers. `headers` is undefined on transports without any (stdio).
+ * headers. `methods` is undefined where any will do (verbatim endpoints), `headers` on transports without any (stdio).
  */
-export function checkModern(message: RequestMessage, methods: ReadonlySet<string>, headers: MirrorHeaders | undefined): ModernCheck {
+export function checkModern(
+  message: RequestMessage,
+  methods: ReadonlySet<string> | undefined,
+  headers: MirrorHeaders | undefined,
+): ModernCheck {
   const read = requiredMeta(message);
   if ('code' in read) return refuse(400, read);
   const { version, client } = read;
   const versionError = headers && checkVersionHeader(headers['mcp-protocol-version'], version);
   if (versionError !== undefined) return refuse(400, versionError);
   if (!isModernRevision(version)) return refuse(400, unsupportedVersion(version, MODERN_REVISIONS));
-  if (!methods.has(message.method)) return refuse(404, methodNotFound(message.method));
+  if (methods?.has(message.method) === false) return refuse(404, methodNotFound(message.method));
   const mirrorError = headers && checkMirrors(headers, message.method, message.params?.value);
   if (mirrorError !== undefined) return refuse(400, mirrorError);
   return { ok: true, client: { revision: version, ...client } };

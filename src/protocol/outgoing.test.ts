@@ -6,8 +6,9 @@ import { callOf, key, jsonSource, request, runs } from './test-support.ts';
 
 const GATEWAY = { name: 'gw', version: '1' };
 const modern = (params: string | undefined, toolName?: string) =>
-  modernParams(callOf(request('tools/call', params).params, toolName), '2026-07-28', { gateway: GATEWAY });
-const legacy = (params: string | undefined, toolName?: string) => legacyParams(callOf(request('tools/call', params).params, toolName));
+  modernParams(callOf(request('tools/call', params).params, toolName), '2026-07-28', { gateway: GATEWAY, progressToken: undefined });
+const legacy = (params: string | undefined, toolName?: string) =>
+  legacyParams(callOf(request('tools/call', params).params, toolName), undefined);
 
 const OURS = { [META.protocolVersion]: '2026-07-28', [META.clientCapabilities]: {} };
 
@@ -34,7 +35,9 @@ describe('modernParams (PROTOCOL A5)', () => {
   it('names the client of a session where its request does not', () => {
     const call = callOf(request('tools/call', '{}').params);
     const info = { name: 'legacy', version: '3' };
-    expect(JSON.parse(modernParams({ ...call, client: { ...call.client, info } }, '2026-07-28', { gateway: GATEWAY }))).toMatchObject({
+    expect(
+      JSON.parse(modernParams({ ...call, client: { ...call.client, info } }, '2026-07-28', { gateway: GATEWAY, progressToken: undefined })),
+    ).toMatchObject({
       _meta: { [META.clientInfo]: info },
     });
   });

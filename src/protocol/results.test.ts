@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { META } from './meta.ts';
-import { stampResult, stripResult } from './results.ts';
+import { stampResult } from './results.ts';
 import { objectSource, runs, textOf } from './test-support.ts';
 
 const INFO = { name: 'gw', version: '1' };
@@ -10,6 +10,7 @@ const stamped = (text: string, cache?: typeof CACHE): unknown => JSON.parse(stam
 
 describe('stampResult (S26 basic, "ResultType", "Per-response protocol fields"; PROTOCOL A5)', () => {
   it('adds what is missing', () => {
+    verifies('basic-result-type');
     expect(stamped('{"content":[]}')).toEqual({ content: [], resultType: 'complete', _meta: { [META.serverInfo]: INFO } });
     expect(stamped('{}', CACHE)).toEqual({ resultType: 'complete', _meta: { [META.serverInfo]: INFO }, ttlMs: 5, cacheScope: 'private' });
   });
@@ -56,39 +57,5 @@ describe('stampResult (S26 basic, "ResultType", "Per-response protocol fields"; 
       }),
       runs(300),
     );
-  });
-});
-
-describe('stripResult (PROTOCOL A5, C14)', () => {
-  it.each(['ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe'])('%s answers exactly {}', (method) => {
-    expect(stripResult(textOf('{"resultType":"complete","_meta":{"a":1},"x":1}'), method)).toBe('{}');
-  });
-
-  it('takes the modern members off, and a _meta that holds nothing else', () => {
-    expect(stripResult(textOf(`{"resultType":"complete","content":[],"_meta":{"${META.serverInfo}":{}}}`), 'tools/call')).toBe(
-      '{"content":[]}',
-    );
-    expect(
-      stripResult(textOf(`{"tools":[ 1.0 ],"ttlMs":1,"cacheScope":"public","_meta":{"${META.subscriptionId}":1,"k":1.0}}`), 'tools/list'),
-    ).toBe('{"tools":[ 1.0 ],"_meta":{"k":1.0}}');
-  });
-
-  it('cache hints mean nothing in the result of a call and stay', () => {
-    const text = '{"content":[],"ttlMs":1}';
-    expect(stripResult(textOf(text), 'tools/call')).toBe(text);
-  });
-
-  it.each(['[1]', '"x"', 'null', '5', 'true'])('structured content that is %s is unknown to those revisions', (value) => {
-    expect(stripResult(textOf(`{"content":[],"structuredContent":${value}}`), 'tools/call')).toBe('{"content":[]}');
-  });
-
-  it('leaves the rest as it was, to the byte', () => {
-    const text = ' { "content" : [ {"n":12345678901234567890} ], "structuredContent":{"a":-0}, "_meta":{"k":1} } ';
-    expect(stripResult(textOf(text), 'tools/call')).toBe(text);
-  });
-
-  it('undoes a stamp', () => {
-    const text = '{"tools":[]}';
-    expect(stripResult(textOf(stampResult(textOf(text), { serverInfo: INFO, cache: CACHE })), 'tools/list')).toBe(text);
   });
 });

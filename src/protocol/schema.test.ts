@@ -18,6 +18,7 @@ describe('dialects (S26 basic, "Schema Dialect")', () => {
   const tuple = { type: 'array', items: [{ type: 'string' }] };
 
   it('without $schema it is 2020-12', () => {
+    verifies('basic-dialect');
     expect(check(prefix, [1])).toEqual(NO);
   });
 
@@ -44,6 +45,7 @@ describe('dialects (S26 basic, "Schema Dialect")', () => {
     null,
     {},
   ])('another is not supported, and that is said: %j', ($schema) => {
+    verifies('basic-dialect-own');
     expect(compile({ $schema })).toEqual(refused('not supported'));
   });
 });
@@ -52,6 +54,7 @@ describe('references (S26 basic, "$ref Resolution")', () => {
   it.each(['https://example.com/schema.json', 'http://127.0.0.1:1/x', 'other.json', '#/$defs/none', '#none', 'file:///etc/passwd'])(
     '%s is not resolved',
     ($ref) => {
+      verifies('basic-ref', 'basic-ref-off');
       expect(compile({ type: 'object', properties: { a: { $ref } } })).toEqual(refused("can't resolve reference"));
     },
   );
@@ -194,6 +197,7 @@ describe('untrusted keywords', () => {
   it.each([{ type: 'nonsense' }, { required: 'x' }, { properties: 7 }, { minimum: 'a' }, { enum: [] }, { pattern: 7 }, { id: 'draft-04' }])(
     'an invalid schema is no validator: %j',
     (schema) => {
+      verifies('basic-schema-valid');
       expect(compile(schema)).toMatchObject({ ok: false });
     },
   );

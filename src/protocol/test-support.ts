@@ -86,14 +86,20 @@ export function request(method: string, params?: JsonObject | string): RequestMe
   return requestOf(`{"jsonrpc":"2.0","id":1,"method":${JSON.stringify(method)}${text === undefined ? '' : `,"params":${text}`}}`);
 }
 
-export function callOf(params: Params | undefined, toolName?: string): Call {
+export function callOf(params: Params | undefined, name?: string): Call {
   return {
     method: 'tools/call',
     params,
-    toolName,
+    subject: name === undefined ? undefined : { member: 'name', value: name },
+    edits: [],
     headerParams: [],
     client: { revision: '2026-07-28', info: undefined, capabilities: {} },
     caller: { principal: 'p', scopes: new Set() },
+    offers: { text: '{}', value: {} },
+    state: undefined,
+    answers: undefined,
+    logLevel: undefined,
+    progress: false,
     deadlineMs: 1000,
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { textOf } from './test-support.ts';
-import { legacyTool, readTools, renamedTool, unannotatedTool, type ToolDefinition } from './tools.ts';
+import { readTools, renamedTool, unannotatedTool, type ToolDefinition } from './tools.ts';
 
 const SCHEMA = '{"type":"object"}';
 const read = (...tools: string[]) => readTools(textOf(`{"tools":[${tools.join(',')}]}`));
@@ -73,16 +73,6 @@ describe('definitions for others', () => {
     const tool = one(`{"title":"name","name": "a","inputSchema":{"type":"object","properties":{"name":{"const":1.0}}}}`);
     expect(renamedTool(tool, 'srv__"a"')).toBe(tool.text.replace('"a"', '"srv__\\"a\\""'));
     expect(renamedTool(tool, 'a')).toBe(tool.text);
-  });
-
-  it.each([
-    ['{"type":"object"}', true],
-    ['{"type":"array"}', false],
-    ['{}', false],
-    ['{"type":["object","null"]}', false],
-  ])('legacyTool keeps the outputSchema %s: %s (PROTOCOL C14)', (schema, kept) => {
-    const tool = one(`{"name":"a","inputSchema":${SCHEMA},"outputSchema":${schema}}`);
-    expect(legacyTool(tool, tool.text).includes('outputSchema')).toBe(kept);
   });
 
   it('unannotatedTool has no x-mcp-header in text, value and schema (PROTOCOL C3)', () => {

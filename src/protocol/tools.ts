@@ -69,12 +69,6 @@ export function renamedTool(tool: ToolDefinition, name: string): string {
   return spliceObject(tool.text, objectSpan(tool.text), { name: JSON.stringify(name) });
 }
 
-/** The definition as a legacy client may see it: an outputSchema whose root is not an object is unknown to it (PROTOCOL C14). */
-export function legacyTool(tool: ToolDefinition, text: string): string {
-  if (tool.outputSchema === undefined || tool.outputSchema.type === 'object') return text;
-  return spliceObject(text, objectSpan(text), { outputSchema: null });
-}
-
 /** The definition with its `x-mcp-header` annotations removed (PROTOCOL C3). */
 export function unannotatedTool(tool: ToolDefinition): ToolDefinition {
   const inputSchema = withoutHeaderParams(tool.inputSchema) as JsonObject;

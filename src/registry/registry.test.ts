@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Registry, type RegistryChange } from './registry.ts';
-import type { ServerEntry } from './server-entry.ts';
+import { NO_LISTS, type ServerEntry } from './server-entry.ts';
 
 const entry = (name: string, more: Partial<ServerEntry> = {}): ServerEntry => ({
   name,
@@ -11,6 +11,7 @@ const entry = (name: string, more: Partial<ServerEntry> = {}): ServerEntry => ({
   facts: { info: undefined, capabilities: {}, instructions: undefined },
   tools: [],
   toolsCache: { ttlMs: 0, cacheScope: 'private' },
+  ...NO_LISTS,
   warnings: [],
   ...more,
 });
@@ -67,10 +68,11 @@ describe('Registry', () => {
     registry.remove('b');
     leave();
     registry.put(entry('c'));
+    const lists = ['tools', 'prompts', 'resources'];
     expect(seen).toEqual([
-      [{ server: 'a', what: 'state' }, 1],
-      [{ server: 'b', what: 'catalogue' }, 2],
-      [{ server: 'b', what: 'removed' }, 3],
+      [{ server: 'a', what: 'state', lists: [] }, 1],
+      [{ server: 'b', what: 'catalogue', lists }, 2],
+      [{ server: 'b', what: 'removed', lists }, 3],
     ]);
   });
 

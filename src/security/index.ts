@@ -26,3 +26,5 @@ export {
 } from './principal.ts';
 export { RateLimiter, type RateLimit } from './rate-limiter.ts';
 export type { SecurityTables } from './tables.ts';
+export { masterKey } from './seal/master-key.ts';
+export { createSealer, type Sealer } from './seal/sealer.ts';

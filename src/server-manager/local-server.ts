@@ -1,5 +1,5 @@
 import { isObject, jsonText, readTools, type Call, type CallContext, type Outcome, type Target } from '../protocol/index.ts';
-import { catalogueTools, type Registry, type SideEffect, type ToolTraits } from '../registry/index.ts';
+import { catalogueTools, NO_LISTS, type Registry, type SideEffect, type ToolTraits } from '../registry/index.ts';
 import { AppError, type Clock } from '../shared/index.ts';
 import { toolError, toolResult } from './format.ts';
 import { isRouteError, type RouteFact, type ToolFacts } from './route-fact.ts';
@@ -57,6 +57,7 @@ function publish(options: LocalServerOptions, tools: ReadonlyMap<string, Generat
     },
     tools: reading.tools,
     toolsCache: { ttlMs: options.listTtlMs, cacheScope: 'private' },
+    ...NO_LISTS,
     warnings: [],
   });
 }
@@ -90,8 +91,8 @@ export function createLocalServer(options: LocalServerOptions): Target {
   }
 
   async function handle(call: Call, { signal, onEvent }: CallContext): Promise<Outcome> {
-    const tool = call.toolName === undefined ? undefined : tools.get(call.toolName);
-    if (tool === undefined) return failed(`There is no tool ${call.toolName}.`, undefined);
+    const tool = call.subject === undefined ? undefined : tools.get(call.subject.value);
+    if (tool === undefined) return failed(`There is no tool ${call.subject?.value}.`, undefined);
     const began = performance.now();
     let outcome: Outcome;
     try {

@@ -37,10 +37,16 @@ function paramsOf(value: JsonObject): Params | undefined {
 export const call = (toolName: string, args?: unknown): Call => ({
   method: 'tools/call',
   params: paramsOf({ name: 'exposed', ...(args === undefined ? {} : { arguments: args }) }),
-  toolName,
+  subject: { member: 'name', value: toolName },
+  edits: [],
   headerParams: [],
   client: { revision: '2026-07-28', info: undefined, capabilities: {} },
   caller: { principal: 'someone', scopes: new Set(['market:read']) },
+  offers: { text: '{}', value: {} },
+  state: undefined,
+  answers: undefined,
+  logLevel: undefined,
+  progress: false,
   deadlineMs: 1000,
 });
 

@@ -127,6 +127,7 @@ describe('credentials', () => {
   });
 
   it('a key without the scope neither sees the tool nor may call it', async () => {
+    verifies('cache-access');
     const { secret } = await makeKey('trader', '--scope', 'account:read');
     const narrow = new McpWire(gateway.endpoint('/mcp/stockpulse'), secret);
     expect((await narrow.modern('tools/list')).json?.result?.tools).toEqual([]);
@@ -148,6 +149,7 @@ describe('names', () => {
   it.each([['https://evil.example'], ['null'], ['http://127.0.0.1.evil.example'], ['file://'], ['http://localhost:1@evil.example']])(
     'Origin %s',
     async (origin) => {
+      verifies('http-origin', 'http-origin-403', 's25-origin', 's25-origin-403');
       const reply = await list({ ...bearer(gateway.agentKey), origin });
       expect(reply.status).toBe(403);
       expect(reply.text).toMatch(/allowedOrigins/);
@@ -181,6 +183,7 @@ describe('names', () => {
 
 describe('HTTP', () => {
   it.each([['GET'], ['PUT'], ['PATCH']])('%s on an MCP endpoint', async (method) => {
+    verifies('s25-get');
     for (const path of ['/mcp', '/mcp/stockpulse']) {
       const reply = await ask(gateway.endpoint(path), { method, headers: { ...bearer(gateway.agentKey), accept: 'text/event-stream' } });
       expect(reply.status).toBe(405);

@@ -82,6 +82,7 @@ describe('what is no JSON-RPC message', () => {
     ['a broken id', '{"jsonrpc":"2.0","id":1.5,"method":"tools/list"}'],
     ['result and no id', '{"jsonrpc":"2.0","result":{}}'],
   ])('JSON that is not JSON-RPC: %s', async (_what, body, id: unknown = null) => {
+    verifies('basic-jsonrpc', 'basic-error-id', 'basic-error', 'basic-id-null');
     expectError(await wire.post(body), 400, -32600, /Invalid Request: .{10}/, id);
     expectError(await wire.post(body, modernHeaders('tools/list')), 400, -32600, /Invalid Request: .{10}/, id);
   });
@@ -97,6 +98,7 @@ describe('what is no JSON-RPC message', () => {
   });
 
   it('bytes that are not UTF-8', async () => {
+    verifies('s25-utf8');
     const broken = Buffer.concat([Buffer.from('{"jsonrpc":"2.0","id":1,"method":"'), Buffer.from([0xc3, 0x28, 0xff]), Buffer.from('"}')]);
     expectError(await wire.post(broken), 400, -32700, /UTF-8/);
     const utf16 = Buffer.from('{"jsonrpc":"2.0"}', 'utf16le');
@@ -204,21 +206,25 @@ describe('headers that say something else than the body', () => {
     ['MCP-Protocol-Version', { 'mcp-protocol-version': '2099-01-01' }, /MCP-Protocol-Version.*'2099-01-01'.*'2026-07-28'/],
     ['a legacy MCP-Protocol-Version', { 'mcp-protocol-version': '2025-11-25' }, /MCP-Protocol-Version.*'2025-11-25'/],
   ])('%s', async (_header, headers, says) => {
+    verifies('http-version-mismatch', 'http-mismatch', 'http-mismatch-400', 'http-intermediary');
     expectError(await wire.call('everything__echo', { message: 'x' }, headers), 400, -32020, says, 1);
   });
 
   it.each([['mcp-method'], ['mcp-name'], ['mcp-protocol-version']])('%s is missing', async (name) => {
+    verifies('http-mismatch', 'http-mismatch-400');
     const { body, headers } = modernRequest('tools/call', { name: 'everything__echo', arguments: { message: 'x' } });
     const rest = Object.fromEntries(Object.entries(headers).filter(([header]) => header !== name));
     expectError(await wire.post(JSON.stringify(body), rest), 400, -32020, new RegExp(`${name}.* is required`, 'i'), 1);
   });
 
   it('a name in base64 that is the name', async () => {
+    verifies('http-value-decoded');
     const encoded = `=?base64?${Buffer.from('everything__echo').toString('base64')}?=`;
     expect(textOf(await wire.call('everything__echo', { message: 'x' }, { 'mcp-name': encoded }))).toBe('Echo: x');
   });
 
   it('_meta without what it must carry', async () => {
+    verifies('basic-meta-required', 'basic-meta-400');
     const headers = modernHeaders('tools/list');
     expectError(await wire.post(rpc('tools/list', {}), headers), 400, -32602, /_meta is required/, 7);
     expectError(
@@ -241,6 +247,7 @@ describe('headers that say something else than the body', () => {
 
 describe('what is not there', () => {
   it('a protocol version, modern', async () => {
+    verifies('http-version-unsupported', 'version-unsupported');
     const headers = { 'mcp-protocol-version': '2099-01-01', 'mcp-method': 'tools/list' };
     const reply = await wire.post(rpc('tools/list', { _meta: modernMeta('2099-01-01') }), headers);
     expectError(reply, 400, -32022, /2099-01-01|version/i, 7);
@@ -250,6 +257,7 @@ describe('what is not there', () => {
   });
 
   it('a protocol version, legacy: initialize negotiates, the header does not', async () => {
+    verifies('s25-version-400');
     for (const asked of ['1999-01-01', 'latest', MODERN, '2024-11-05']) expect((await wire.open(asked)).revision).toBe('2025-11-25');
     const session = await wire.open('2025-11-25');
     const reply = await session.post(rpc('ping'), { 'mcp-protocol-version': '1999-01-01' });
@@ -257,6 +265,7 @@ describe('what is not there', () => {
   });
 
   it('a method', async () => {
+    verifies('http-method-unknown');
     expectError(await wire.modern('tools/teleport'), 404, -32601, /tools\/teleport/, 1);
     expectError(await wire.modern('initialize'), 404, -32601, /initialize/, 1);
     for (const revision of REVISIONS) {
@@ -294,6 +303,7 @@ describe('what is not there', () => {
   });
 
   it('a session that ended, or of another endpoint', async () => {
+    verifies('s25-session-gone');
     const session = await wire.open('2025-11-25');
     const elsewhere = new McpWire(gateway.endpoint('/mcp/stockpulse'), gateway.agentKey);
     expectError(await elsewhere.post(rpc('ping'), session.headers), 404, -32600, /initialize/, 7);

@@ -192,6 +192,9 @@ const INPUT = [
   .map((message) => `${JSON.stringify(message)}\n`)
   .join('');
 
+/** Answers come as they are ready. */
+const byNumber = (ids: readonly unknown[]): unknown[] => ids.toSorted((a, b) => Number(a) - Number(b));
+
 function answers(out: string): unknown[] {
   const lines = out.split('\n').filter((line) => line !== '');
   return lines.map((line) => (JSON.parse(line) as { id?: unknown }).id).filter((id) => id !== undefined);
@@ -208,14 +211,14 @@ describe('stockpulse stdio', { timeout: SLOW }, () => {
   it('speaks through the running gateway, answers due after the end of stdin included', async () => {
     const gateway = stockpulse(['start']);
     await ready(gateway);
-    expect(answers((await talk()).out)).toEqual([1, 2]);
+    expect(byNumber(answers((await talk()).out))).toEqual([1, 2]);
     gateway.child.kill('SIGTERM');
     expect(await gateway.ended).toBe(0);
   });
 
   it('is the gateway if none runs, and leaves nothing behind', async () => {
     const host = await talk();
-    expect(answers(host.out)).toEqual([1, 2]);
+    expect(byNumber(answers(host.out))).toEqual([1, 2]);
     expect(host.out).not.toContain('spk_');
     expect(alive(-host.pid)).toBe(false);
   });

@@ -32,12 +32,13 @@ describe('routes', () => {
     ['POST', '/mcp', 401, 200],
     ['POST', '/mcp/stockpulse', 401, 200],
     ['POST', '/mcp/fixture', 401, 200],
+    ['POST', '/sse', 401, 400],
+    ['POST', '/sse/fixture', 401, 400],
     ['GET', '/admin/v1/status', 401, 403],
     ['GET', '/admin/v1/openapi.json', 401, 403],
     ['GET', '/.well-known/oauth-protected-resource', 404, 404],
     // Later parts of the product; until then nothing answers there.
     ['GET', '/', 404, 404],
-    ['GET', '/sse', 404, 404],
     ['GET', '/client/v1/tools', 404, 404],
   ])('%s %s is %i for nobody and %i for an agent', async (method, path, nobody, agent) => {
     const { body, headers } = modernRequest('tools/list');

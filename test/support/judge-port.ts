@@ -33,3 +33,15 @@ export interface Judges {
   /** Clients that start a stdio server. */
   readonly stdio: Readonly<Record<string, (target: StdioTarget) => Promise<JudgeClient>>>;
 }
+
+/** One scenario of the conformance suite's client leg, to be driven through a gateway that has the suite's server behind it. */
+export interface ConformanceTask {
+  /** The gateway's endpoint of that server. */
+  readonly url: string;
+  readonly key: string;
+  readonly scenario: string;
+  /** The requirement set: the revision that is spoken. */
+  readonly set: string;
+  /** What the scenario tells its client. */
+  readonly context: unknown;
+}

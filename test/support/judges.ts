@@ -1,6 +1,7 @@
 import { pathToFileURL } from 'node:url';
 import type { Judges } from './judge-port.ts';
-import { JUDGE_CLIENTS, judgeFile } from './paths.ts';
+import type { MatrixJudges } from './matrix-port.ts';
+import { JUDGE_CLIENTS, judgeFile, MATRIX_CLIENTS } from './paths.ts';
 
 export const HTTP_CLIENTS = [
   'SDK v2 modern',
@@ -19,4 +20,11 @@ export async function loadJudges(): Promise<Judges> {
   judgeFile('@modelcontextprotocol/client/package.json');
   const module = (await import(/* @vite-ignore */ pathToFileURL(JUDGE_CLIENTS).href)) as { judges: Judges };
   return module.judges;
+}
+
+/** The clients of the matrix, which show all that they see. */
+export async function loadMatrixJudges(): Promise<MatrixJudges> {
+  judgeFile('@modelcontextprotocol/client/package.json');
+  const module = (await import(/* @vite-ignore */ pathToFileURL(MATRIX_CLIENTS).href)) as { matrixJudges: MatrixJudges };
+  return module.matrixJudges;
 }

@@ -52,8 +52,8 @@ export class McpWire {
   }
 
   /** Opens a legacy session. */
-  async open(revision: string): Promise<LegacySession> {
-    const params = { protocolVersion: revision, capabilities: {}, clientInfo: { name: 'wire-test', version: '1' } };
+  async open(revision: string, capabilities: object = {}): Promise<LegacySession> {
+    const params = { protocolVersion: revision, capabilities, clientInfo: { name: 'wire-test', version: '1' } };
     const reply = await this.post(JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params }));
     const id = reply.headers['mcp-session-id'];
     if (reply.status !== 200 || typeof id !== 'string') throw new Error(`initialize failed: ${reply.status} ${reply.text}`);

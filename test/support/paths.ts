@@ -15,5 +15,7 @@ export function judgeFile(path: string): string {
 }
 
 export const JUDGE_CLIENTS = `${JUDGES}clients.ts`;
+export const MATRIX_CLIENTS = `${JUDGES}matrix-clients.ts`;
+export const CONFORMANCE_CLIENT = `${JUDGES}conformance-client.ts`;
 export const everythingServer = (): string => judgeFile('@modelcontextprotocol/server-everything/dist/index.js');
 export const filesystemServer = (): string => judgeFile('@modelcontextprotocol/server-filesystem/dist/index.js');

@@ -6,7 +6,7 @@ export interface Reply {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
-  /** The parsed body; undefined if it is not JSON. */
+  /** The parsed body, or the last event of a stream; undefined if it is not JSON. */
   readonly json: Json | undefined;
 }
 
@@ -32,6 +32,9 @@ function parsed(text: string): Json | undefined {
   }
 }
 
+/** An answer that takes long comes as the last event of a stream. */
+const lastEvent = (text: string): string => /^data: (.+)\n\n$/m.exec(text.slice(text.lastIndexOf('data: ')))?.[1] ?? '';
+
 /** One HTTP request on a connection of its own, with exactly these headers besides Host and Content-Length. */
 export function ask(url: string, { method = 'POST', headers = {}, body }: Ask = {}): Promise<Reply> {
   return new Promise((resolve, reject) => {
@@ -44,7 +47,9 @@ export function ask(url: string, { method = 'POST', headers = {}, body }: Ask = 
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       const finish = (): void => {
         const text = Buffer.concat(chunks).toString('utf8');
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: parsed(text) });
+        const streamed = response.headers['content-type'] === 'text/event-stream';
+        const json = parsed(streamed ? lastEvent(text) : text);
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json });
       };
       response.on('end', finish);
       response.on('error', finish);

@@ -4,12 +4,12 @@ import { withHelp, withJson, type Cli, type JsonOption } from '../cli.ts';
 import { say, sayJson, table } from '../output.ts';
 import { withManagement } from '../session.ts';
 
-const HEADER = ['NAME', 'TRANSPORT', 'STATE', 'ERAS', 'TOOLS', 'NOTE'];
+const HEADER = ['NAME', 'TRANSPORT', 'STATE', 'ERAS', 'TOOLS', 'PROMPTS', 'RESOURCES', 'NOTE'];
 
 function row(server: ServerView): string[] {
-  const { name, transport, state, eras, tools, reason, warnings } = server;
+  const { name, transport, state, eras, tools, prompts, resources, templates, reason, warnings } = server;
   const remark = reason ?? (warnings.length > 0 ? `${warnings.length} warning${warnings.length === 1 ? '' : 's'}: see servers show` : '');
-  return [name, transport, state, eras.join(' ') || '-', String(tools), remark];
+  return [name, transport, state, eras.join(' ') || '-', String(tools), String(prompts), String(resources + templates), remark];
 }
 
 export function addServersList(servers: Command, cli: Cli): void {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { adminRoutes, type ServerDetail } from '../../contract/index.ts';
 import { withHelp, withJson, type Cli, type JsonOption } from '../cli.ts';
-import { facts, printable, say, sayJson } from '../output.ts';
+import { facts, printable, resourceText, say, sayJson } from '../output.ts';
 import { withManagement } from '../session.ts';
 
 function description(server: ServerDetail): string {
@@ -19,6 +19,12 @@ function description(server: ServerDetail): string {
       ['eras', server.eras.join(' ')],
       ['capabilities', Object.keys(server.capabilities).join(' ')],
       ['tools', server.toolNames.join(' ') || 'none'],
+      ['prompts', String(server.prompts)],
+      ['resources', resourceText(server)],
+      [
+        'to legacy clients',
+        server.legacy && `${server.legacy.tools} tools, ${server.legacy.prompts} prompts, resources: ${resourceText(server.legacy)}`,
+      ],
     ]),
   ];
   for (const warning of server.warnings) lines.push(`warning: ${printable(warning)}`);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { adminRoutes, type ServerTest } from '../../contract/index.ts';
 import { withHelp, withJson, type Cli, type JsonOption } from '../cli.ts';
 import { EXIT } from '../failure.ts';
-import { facts, printable, say, sayJson } from '../output.ts';
+import { facts, printable, resourceText, say, sayJson } from '../output.ts';
 import { withManagement } from '../session.ts';
 
 const DEADLINE_MS = 90_000;
@@ -15,8 +15,12 @@ function description(test: ServerTest): string {
       ['problem', test.problem],
       ['what to do', test.advice],
       ['implementation', info && `${info.name} ${info.version}`],
+      ['transport', test.transport],
       ['eras', test.eras.join(' ')],
+      ['revision', test.revision],
       ['tools', test.ok ? String(test.tools) : undefined],
+      ['prompts', test.ok ? String(test.prompts) : undefined],
+      ['resources', test.ok ? resourceText(test) : undefined],
       ['took', `${Math.round(test.durationMs)} ms`],
     ]),
   ];

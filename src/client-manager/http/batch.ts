@@ -1,3 +1,5 @@
+import { objectSpan } from '../../protocol/index.ts';
+
 /** More messages than this in one array are no answer to one request. */
 export const MAX_BATCH = 1_000;
 
@@ -39,4 +41,26 @@ export function longerThan(text: string, max: number): boolean {
     } else if (c === COMMA && depth === 1 && ++commas >= max) return true;
   }
   return false;
+}
+
+/**
+ * The objects of a text in which they stand one behind the other, as some servers write a notification before their answer (PROTOCOL B);
+ * undefined if it is no such text or holds more than `max`. Each may still be no JSON.
+ */
+export function concatenated(text: string, max: number): string[] | undefined {
+  const objects: string[] = [];
+  try {
+    for (let at = 0; at < text.length;) {
+      if (text.charCodeAt(at) <= 32) at++;
+      else if (text.charCodeAt(at) !== OPEN_BRACE || objects.length >= max) return undefined;
+      else {
+        const { end } = objectSpan(text, at);
+        objects.push(text.slice(at, end));
+        at = end;
+      }
+    }
+  } catch {
+    return undefined;
+  }
+  return objects;
 }

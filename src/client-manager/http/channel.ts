@@ -1,48 +1,75 @@
-import { Pool } from 'undici';
-import type { RequestMessage } from '../../protocol/index.ts';
+import type { Implementation, NotificationMessage, RequestMessage, SseEvent } from '../../protocol/index.ts';
 import type { Exchange } from '../connection.ts';
 import { Deadlines } from '../deadlines.ts';
+import type { Failures } from '../failures.ts';
+import type { Limits } from '../limits.ts';
 import type { HttpConfig } from '../types.ts';
-import { HttpExchange, type ExchangeOwner, type HttpReply } from './exchange.ts';
+import { EventStream } from './event-stream.ts';
+import { HttpExchange, type ExchangeOwner, type FlowRules, type HttpReply } from './exchange.ts';
+import { configuredHeaders } from './headers.ts';
+import type { WireRequest } from './wire/connection.ts';
+import { WirePool } from './wire/pool.ts';
 
-/** Header names that are ours: a configured header of such a name is not sent. */
-const OURS =
-  /^(content-(type|length|encoding)|accept|accept-encoding|transfer-encoding|connection|keep-alive|upgrade|expect|te|trailer|mcp-.*)$/;
 /** A server's socket that was idle this long is not used again: it may be closing already. */
 const KEEP_ALIVE_MS = 4_000;
+/** Connections besides those of calls: streams that stay open, answers and notifications, which calls may be waiting for. */
+const SPARE_CONNECTIONS = 32;
 
-const NEVER_SENT: HttpReply = { status: 0, headers: {}, response: undefined, broken: { why: 'canceled' }, started: false };
+const NEVER_SENT: HttpReply = {
+  status: 0,
+  headers: {},
+  response: undefined,
+  flow: undefined,
+  broken: { why: 'canceled' },
+  started: false,
+  lastEventId: undefined,
+  retryMs: undefined,
+};
 
 export interface ChannelOptions {
   readonly config: HttpConfig;
-  readonly maxBytes: number;
-  readonly connectMs: number;
+  readonly limits: Limits;
+  readonly failures: Failures;
 }
 
-/** POSTs to one upstream's endpoint over its own pool of connections. Redirects are not followed. */
+/** What a connection does with messages on the streams of its exchanges that answer nothing. */
+export interface ExchangePeer {
+  onRequest(message: RequestMessage, exchange: Exchange | undefined): void;
+  onNotification(message: NotificationMessage, exchange: Exchange | undefined): void;
+}
+
+/** A request and its answer-to-be. */
+export interface Started {
+  readonly http: HttpExchange;
+  readonly reply: Promise<HttpReply>;
+}
+
+/** Requests to one upstream's endpoint over its own pool of connections. Redirects are not followed. */
 export class HttpChannel implements ExchangeOwner {
   readonly deadlines = new Deadlines();
   readonly maxBytes: number;
-  readonly #pool: Pool;
+  readonly noiseBytes: number;
+  readonly flows: FlowRules;
+  /** Set by the connection. */
+  peer: ExchangePeer | undefined;
+  readonly #pool: WirePool;
   readonly #path: string;
+  readonly #own: readonly string[];
   readonly #headers: readonly string[];
-  /** Set by the legacy connection; the modern era has no server requests. */
-  serverRequest: ((message: RequestMessage) => void) | undefined;
-  serverNotification: ((method: string) => void) | undefined;
 
-  constructor({ config, maxBytes, connectMs }: ChannelOptions) {
+  constructor({ config, limits, failures }: ChannelOptions) {
     const url = new URL(config.url);
-    this.maxBytes = maxBytes;
+    this.maxBytes = limits.frameBytes;
+    this.noiseBytes = limits.noiseBytes;
+    const serverInfo: Implementation = { name: config.name, version: '' };
+    this.flows = { maxBytes: limits.streamBytes, idleMs: limits.streamIdleMs, failures, serverInfo };
     this.#path = url.pathname + url.search;
-    this.#headers = fixedHeaders(config.headers);
-    this.#pool = new Pool(url.origin, {
-      connections: config.maxInFlight,
-      pipelining: 1,
-      allowH2: false,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      connectTimeout: connectMs,
+    this.#own = [...configuredHeaders(config.headers).flat(), 'accept-encoding', 'identity'];
+    this.#headers = [...this.#own, 'content-type', 'application/json', 'accept', 'application/json, text/event-stream'];
+    this.#pool = new WirePool(url.origin, {
+      connections: config.maxInFlight + SPARE_CONNECTIONS,
+      connectMs: limits.connectMs,
+      keepAliveMs: KEEP_ALIVE_MS,
     });
   }
 
@@ -60,37 +87,61 @@ export class HttpChannel implements ExchangeOwner {
     });
   }
 
+  /** The same, with a handle on it. */
+  start(body: string, headers: readonly string[], id: number, exchange: Exchange): Started {
+    return this.#start(id, exchange, { path: this.#path, method: 'POST', headers: [...this.#headers, ...headers], body });
+  }
+
+  /** Goes on with the stream of a request where it broke off (S25 transports, "Resumability and Redelivery"). */
+  resume(lastEventId: string, headers: readonly string[], id: number, exchange: Exchange): Started {
+    return this.#start(id, exchange, this.#get([...headers, 'last-event-id', lastEventId]));
+  }
+
+  /** A stream of events that belongs to no request. */
+  events(headers: readonly string[], onEvent: (event: SseEvent, bytes: number) => void): EventStream {
+    const stream = new EventStream({ maxBytes: this.maxBytes, noiseBytes: this.noiseBytes, onEvent });
+    this.#pool.dispatch(this.#get(headers), stream);
+    return stream;
+  }
+
+  /** A message to another path of the server, of which only the status counts. Never rejects. */
+  say(path: string, body: string, expiresAt: number): Promise<HttpReply> {
+    return new Promise((resolve) => {
+      const handler = new HttpExchange(this, undefined, expiresAt, undefined, resolve);
+      this.#pool.dispatch({ path, method: 'POST', headers: [...this.#headers], body }, handler);
+    });
+  }
+
   /** DELETE, which ends a legacy session. Never rejects. */
   delete(headers: readonly string[], expiresAt: number): Promise<HttpReply> {
     return new Promise((resolve) => {
       const handler = new HttpExchange(this, undefined, expiresAt, undefined, resolve);
-      this.#pool.dispatch({ path: this.#path, method: 'DELETE', headers: [...this.#headers, ...headers] }, handler);
+      this.#pool.dispatch({ path: this.#path, method: 'DELETE', headers: [...this.#own, ...headers] }, handler);
     });
   }
 
-  onServerRequest(message: RequestMessage): void {
-    this.serverRequest?.(message);
+  onRequest(message: RequestMessage, exchange: Exchange | undefined): void {
+    this.peer?.onRequest(message, exchange);
   }
 
-  onServerNotification(method: string): void {
-    this.serverNotification?.(method);
+  onNotification(message: NotificationMessage, exchange: Exchange | undefined): void {
+    this.peer?.onNotification(message, exchange);
   }
 
-  /** Ends all exchanges that are under way, at once. */
+  /** Ends all requests that are under way, at once. */
   async close(): Promise<void> {
     await this.#pool.destroy(new Error('the connection was closed by the gateway'));
   }
-}
 
-function fixedHeaders(configured: Readonly<Record<string, string>>): string[] {
-  const own = Object.entries(configured).filter(([name]) => !OURS.test(name.toLowerCase()));
-  return [
-    ...own.flatMap(([name, value]) => [name.toLowerCase(), value]),
-    'content-type',
-    'application/json',
-    'accept',
-    'application/json, text/event-stream',
-    'accept-encoding',
-    'identity',
-  ];
+  #get(headers: readonly string[]): WireRequest {
+    return { path: this.#path, method: 'GET', headers: [...this.#own, 'accept', 'text/event-stream', ...headers] };
+  }
+
+  #start(id: number, exchange: Exchange, request: WireRequest): Started {
+    const { promise, resolve } = Promise.withResolvers<HttpReply>();
+    const http = new HttpExchange(this, id, exchange.expiresAt, exchange, resolve);
+    if (exchange.signal?.aborted === true) http.handleEvent();
+    else this.#pool.dispatch(request, http);
+    return { http, reply: promise };
+  }
 }

@@ -1,62 +1,50 @@
-import { LATEST_MODERN, verdictOf, type EraVerdict, type Implementation, type ModernRevision } from '../../protocol/index.ts';
+import { LATEST_MODERN } from '../../protocol/index.ts';
 import { ConnectError, type Connection } from '../connection.ts';
-import { erasOf, incompatible } from '../eras.ts';
-import type { Emit } from '../events.ts';
-import type { Failures } from '../failures.ts';
-import type { Limits } from '../limits.ts';
-import { initializeParams, ownExchange, ownMeta } from '../own-requests.ts';
-import type { HttpConfig } from '../types.ts';
+import { initializeParams } from '../own-requests.ts';
+import { connectSse } from './sse/connect.ts';
 import { HttpChannel } from './channel.ts';
+import { discover } from './discover.ts';
 import { LegacyHttpConnection } from './legacy.ts';
-import { ModernHttpConnection, postModern } from './modern.ts';
-import { connectProblem } from './reply.ts';
+import { ModernHttpConnection } from './modern.ts';
+import { NoEndpointError } from './session.ts';
+import type { HttpConnectOptions } from './options.ts';
 
-export interface HttpConnectOptions {
-  readonly config: HttpConfig;
-  readonly limits: Limits;
-  readonly failures: Failures;
-  readonly gateway: Implementation;
-  readonly emit: Emit;
-}
-
-/** Connects in the server's era, or the configured one (PROTOCOL A9). Throws a ConnectError. */
+/**
+ * Connects over Streamable HTTP in the server's era, or the one that is asked for (PROTOCOL A9). A url that takes no `initialize` but gives
+ * an event stream is that of an HTTP+SSE server (S25 transports, "Backwards Compatibility"). Throws a ConnectError.
+ */
 export async function connectHttp(options: HttpConnectOptions, signal: AbortSignal): Promise<Connection> {
-  const { config, limits } = options;
-  if (!URL.canParse(config.url)) throw new ConnectError('its url is not a valid URL');
-  const channel = new HttpChannel({ config, maxBytes: limits.frameBytes, connectMs: limits.connectMs });
+  if (!URL.canParse(options.config.url)) throw new ConnectError('its url is not a valid URL');
+  const channel = new HttpChannel(options);
   try {
-    const modern = config.era === 'legacy' ? undefined : await discover(channel, options, signal);
-    if (modern !== undefined) return modern;
-    if (config.era === 'modern')
-      throw new ConnectError(`it does not speak ${LATEST_MODERN}: set "era" to "auto" or "legacy" in its configuration`);
-    const params = initializeParams(options.gateway);
-    return await LegacyHttpConnection.open({ ...options, channel, params, timeoutMs: limits.connectMs }, signal);
+    return await connect(channel, options, signal);
   } catch (error) {
     await channel.close();
+    if (error instanceof NoEndpointError) return fallBack(error, options, signal);
     throw error;
   }
 }
 
-async function discover(channel: HttpChannel, options: HttpConnectOptions, signal: AbortSignal): Promise<Connection | undefined> {
-  let revision: ModernRevision = LATEST_MODERN;
-  for (let round = 0; round < 2; round++) {
-    const params = { _meta: ownMeta(revision, options.gateway) };
-    const exchange = ownExchange({ method: 'server/discover', params, timeoutMs: options.limits.connectMs, signal });
-    const reply = await postModern(channel, exchange, revision);
-    const problem = connectProblem(reply, 'server/discover');
-    if (problem !== undefined) throw problem;
-    const verdict: EraVerdict = reply.response === undefined ? { era: 'legacy' } : verdictOf(reply.response);
-    if (verdict.era === 'legacy') return undefined;
-    if (verdict.era === 'incompatible') throw new ConnectError(incompatible(verdict.supported));
-    revision = verdict.revision;
-    if (verdict.era === 'modern')
-      return new ModernHttpConnection({
-        channel,
-        failures: options.failures,
-        revision,
-        eras: erasOf(reply.response),
-        facts: verdict.facts,
-      });
+async function connect(channel: HttpChannel, options: HttpConnectOptions, signal: AbortSignal): Promise<Connection> {
+  const { config, era, limits, gateway, offers = {} } = options;
+  if (era !== 'legacy') {
+    const discovery = await discover(channel, { gateway, timeoutMs: limits.connectMs, signal });
+    if (discovery !== undefined) return new ModernHttpConnection({ ...options, channel, discovery });
+    if (era === 'modern')
+      throw new ConnectError(`it does not speak ${LATEST_MODERN}: set "era" to "auto" or "legacy" in its configuration`);
   }
-  throw new ConnectError(`it refuses the revision ${revision} that it lists as supported`);
+  const asked = Object.keys(offers).length > 0;
+  const params = initializeParams(gateway, offers);
+  return LegacyHttpConnection.open({ ...options, channel, params, asked, roots: config.roots }, signal);
+}
+
+async function fallBack(refused: NoEndpointError, options: HttpConnectOptions, signal: AbortSignal): Promise<Connection> {
+  let connection: Connection;
+  try {
+    connection = await connectSse(options, signal);
+  } catch {
+    throw refused;
+  }
+  options.emit({ kind: 'transport_fallback', transport: 'sse' });
+  return connection;
 }

@@ -24,8 +24,13 @@ export function networkReason(error: Error): string {
   return code === '' ? 'the request failed' : `the request failed (${code})`;
 }
 
+/** True where the request itself cannot be written as HTTP: the connection is as good as before. */
+export function isUnsendable(error: Error): boolean {
+  return (error as NodeJS.ErrnoException).code === 'UND_ERR_INVALID_ARG';
+}
+
 /** What an HTTP status that is no answer says, in public words. */
-export function statusReason(reply: HttpReply): string {
+export function statusReason(reply: Pick<HttpReply, 'status' | 'headers'>): string {
   const { status } = reply;
   if (status >= 300 && status < 400)
     return `redirects (HTTP ${status}) to ${targetOrigin(reply)}, and redirects are not followed: set the url that it leads to in the configuration`;
@@ -35,7 +40,7 @@ export function statusReason(reply: HttpReply): string {
 }
 
 /** Where a redirect points, as far as strangers may know. */
-function targetOrigin({ headers: { location } }: HttpReply): string {
+function targetOrigin({ headers: { location } }: Pick<HttpReply, 'headers'>): string {
   const origin = location !== undefined && URL.canParse(location) ? new URL(location).origin : 'null';
   return origin === 'null' ? 'another address' : origin.slice(0, 200);
 }
@@ -66,6 +71,8 @@ function ofBroken(broken: Broken, reply: HttpReply, failures: Failures, tookMs: 
     case 'no_response':
       return failures.outcomeUnknown('closed the stream without an answer', { status: reply.status });
     case 'error':
+      if (isUnsendable(broken.error))
+        return failures.refused('cannot be sent this request over HTTP: a header would not be valid', 'no', broken.error);
       return reply.started
         ? failures.outcomeUnknown('closed the connection before it answered', broken.error)
         : failures.unavailable(networkReason(broken.error), broken.error);

@@ -8,7 +8,7 @@ import type { Emit } from '../events.ts';
 import type { Limits } from '../limits.ts';
 import type { StdioConfig } from '../types.ts';
 import { endGroup } from './end-group.ts';
-import { Pacer } from './pacer.ts';
+import { Pacer } from '../pacer.ts';
 import { signalGroup } from './processes.ts';
 import type { ChildRecords } from './records.ts';
 import { StderrTail } from './stderr-tail.ts';

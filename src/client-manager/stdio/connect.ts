@@ -1,78 +1,18 @@
-import {
-  isLegacyRevision,
-  LATEST_MODERN,
-  serverFacts,
-  verdictOf,
-  type Era,
-  type EraVerdict,
-  type Implementation,
-  type ModernRevision,
-  type ResponseMessage,
-  type Revision,
-  type ServerFacts,
-} from '../../protocol/index.ts';
-import { ConnectError, type Connection, type Exchange, type Reply } from '../connection.ts';
-import { erasOf, incompatible } from '../eras.ts';
+import { LATEST_MODERN, type Era, type Implementation, type JsonObject } from '../../protocol/index.ts';
+import { ConnectError, type Connection } from '../connection.ts';
+import { DuplexConnection } from '../duplex/connection.ts';
+import { discover, initialize as introduce, type Introduction } from '../duplex/handshake.ts';
 import type { Failures } from '../failures.ts';
-import { initializeParams, ownExchange, ownMeta, refusal } from '../own-requests.ts';
 import { StdioChannel } from './channel.ts';
 import { Child, type ChildOptions } from './child.ts';
 
 export interface StdioConnectOptions extends ChildOptions {
   readonly failures: Failures;
   readonly gateway: Implementation;
+  readonly era: 'auto' | Era;
+  readonly offers?: JsonObject | undefined;
   /** The era of the connection before this one, if there was one. */
   readonly expected?: Era | undefined;
-}
-
-interface Facts {
-  readonly era: Era;
-  readonly revision: Revision;
-  readonly eras: readonly Era[];
-  readonly facts: ServerFacts;
-}
-
-/** A child that has introduced itself. */
-class StdioConnection implements Connection {
-  readonly era: Era;
-  readonly via: string;
-  readonly revision: Revision;
-  readonly eras: readonly Era[];
-  readonly facts: ServerFacts;
-  readonly pid: number;
-  readonly lost: Promise<string>;
-  readonly #child: Child;
-  readonly #channel: StdioChannel;
-
-  constructor(child: Child, channel: StdioChannel, { era, revision, eras, facts }: Facts) {
-    this.era = era;
-    this.via = `stdio-${era}`;
-    this.revision = revision;
-    this.eras = eras;
-    this.facts = facts;
-    this.pid = child.pid;
-    this.lost = channel.lost;
-    this.#child = child;
-    this.#channel = channel;
-    channel.era = era;
-  }
-
-  get inFlight(): number {
-    return this.#channel.inFlight;
-  }
-
-  exchange(exchange: Exchange): Promise<Reply> {
-    return this.#channel.exchange(exchange);
-  }
-
-  onToolsChanged(listener: () => void): void {
-    this.#channel.toolsChanged = listener;
-  }
-
-  async close(): Promise<void> {
-    this.#channel.close();
-    await this.#child.stop();
-  }
 }
 
 /** A child and the channel to it, while it is not known yet whether it can be used. */
@@ -83,21 +23,25 @@ interface Attempt {
 
 async function begin(options: StdioConnectOptions): Promise<Attempt> {
   const child = await Child.start(options);
-  return { child, channel: new StdioChannel({ ...options, child }) };
+  return { child, channel: new StdioChannel({ ...options, child, roots: options.config.roots }) };
+}
+
+function connectionOf({ child, channel: { duplex } }: Attempt, introduction: Introduction): Connection {
+  return new DuplexConnection({ kind: 'stdio', duplex, introduction, pid: child.pid, end: () => child.stop() });
 }
 
 async function abandon({ child, channel }: Attempt, patienceMs?: number): Promise<void> {
-  channel.close();
+  channel.duplex.end('the connection was closed by the gateway');
   await child.stop(patienceMs);
 }
 
 /**
- * Starts the server and connects in its era, or the configured one. With `auto` a sibling is asked first: if it answers as a modern
+ * Starts the server and connects in its era, or the one that is asked for. With `auto` a sibling is asked first: if it answers as a modern
  * server it becomes the connection, else it is ended and a fresh process gets `initialize` as its first message (PROTOCOL A9).
  * Throws a ConnectError.
  */
 export async function connectStdio(options: StdioConnectOptions, signal: AbortSignal): Promise<Connection> {
-  const { era } = options.config;
+  const { era } = options;
   if (era === 'legacy') return initialize(options, signal);
   // A server that was legacy before most likely still is: it starts beside its probe, so that calls wait for one start, not two.
   const early = era === 'auto' && options.expected === 'legacy' ? settle(initialize(options, signal)) : undefined;
@@ -126,11 +70,13 @@ function valueOf<T>(settled: Settled<T>): T {
 }
 
 async function tryModern(options: StdioConnectOptions, signal: AbortSignal): Promise<Connection | undefined> {
-  const isProbe = options.config.era === 'auto';
+  const isProbe = options.era === 'auto';
   const attempt = await begin(isProbe ? { ...options, purpose: options.purpose === 'check' ? 'check' : 'probe' } : options);
   try {
-    const found = await discover(attempt.channel, options, signal);
-    if (found !== undefined) return new StdioConnection(attempt.child, attempt.channel, found);
+    const { gateway, limits } = options;
+    const timeoutMs = isProbe ? limits.probeMs : limits.connectMs;
+    const found = await discover(attempt.channel.duplex, { gateway, timeoutMs, signal });
+    if (found !== undefined) return connectionOf(attempt, found);
     if (!isProbe) throw new ConnectError(await silence(attempt));
   } catch (error) {
     await abandon(attempt);
@@ -145,46 +91,14 @@ async function silence({ child }: Attempt): Promise<string> {
   return `it does not speak ${LATEST_MODERN}: set "era" to "auto" or "legacy" in its configuration`;
 }
 
-/** Undefined if the answer, the silence or the exit says legacy. */
-async function discover(channel: StdioChannel, options: StdioConnectOptions, signal: AbortSignal): Promise<Facts | undefined> {
-  const timeoutMs = options.config.era === 'auto' ? options.limits.probeMs : options.limits.connectMs;
-  let revision: ModernRevision = LATEST_MODERN;
-  for (let round = 0; round < 2; round++) {
-    const params = { _meta: ownMeta(revision, options.gateway) };
-    const reply = await channel.exchange(ownExchange({ method: 'server/discover', params, timeoutMs, signal }));
-    const verdict: EraVerdict = reply.kind === 'response' ? verdictOf(reply) : { era: 'legacy' };
-    if (verdict.era === 'legacy') return undefined;
-    if (verdict.era === 'incompatible') throw new ConnectError(incompatible(verdict.supported));
-    revision = verdict.revision;
-    if (verdict.era === 'modern') return { era: 'modern', revision, eras: erasOf(reply as ResponseMessage), facts: verdict.facts };
-  }
-  throw new ConnectError(`it refuses the revision ${revision} that it lists as supported`);
-}
-
 async function initialize(options: StdioConnectOptions, signal: AbortSignal): Promise<Connection> {
   const attempt = await begin(options);
   const { child, channel } = attempt;
-  channel.era = 'legacy';
+  const silence = async (): Promise<string> =>
+    child.running ? 'it did not answer initialize in time' : `${await child.exited} before it answered`;
   try {
-    const params = initializeParams(options.gateway);
-    const timeoutMs = options.limits.connectMs;
-    const reply = await channel.exchange(ownExchange({ method: 'initialize', params, timeoutMs, signal }));
-    if (reply.kind === 'failed')
-      throw new ConnectError(
-        child.running ? 'it did not answer initialize in time' : `${await child.exited} before it answered`,
-        reply.failure,
-      );
-    if (reply.result === undefined) throw new ConnectError(refusal(reply.error), reply.error);
-    const { protocolVersion } = reply.result.value;
-    if (!isLegacyRevision(protocolVersion))
-      throw new ConnectError(`it answered initialize with the revision ${String(protocolVersion).slice(0, 40)}, which we do not speak`);
-    channel.notify('notifications/initialized');
-    return new StdioConnection(child, channel, {
-      era: 'legacy',
-      revision: protocolVersion,
-      eras: ['legacy'],
-      facts: serverFacts(reply.result.value),
-    });
+    const { gateway, offers, limits } = options;
+    return connectionOf(attempt, await introduce(channel.duplex, { gateway, offers, silence, timeoutMs: limits.connectMs, signal }));
   } catch (error) {
     await abandon(attempt);
     throw withStderr(error, child);

@@ -1,8 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Principal } from '../../security/index.ts';
+import type { Authentication, Principal } from '../../security/index.ts';
 import type { Endpoint } from '../endpoints.ts';
 import type { Answer } from '../render.ts';
 import { refusalText, type HttpRefusal } from './http-checks.ts';
+
+/** What the HTTP host knows of a request's credential. */
+export interface Guarded {
+  /** The guard's verdict now: a stream outlives keys that are revoked or expire. */
+  authenticate(): Authentication;
+}
 
 /** One HTTP request of an authenticated client on an MCP endpoint. */
 export interface Exchange {
@@ -10,13 +16,16 @@ export interface Exchange {
   readonly response: ServerResponse;
   readonly endpoint: Endpoint;
   readonly principal: Principal;
+  readonly guard: Guarded;
+  /** Whether the client takes a text/event-stream for an answer, once its headers were judged. */
+  events: boolean;
   /** Size of the body, once it was read. */
   bytesIn: number;
 }
 
 const JSON_TYPE = 'application/json';
 /** How long an answer may wait for its reader without a byte moving. */
-const STUCK_MS = 30_000;
+export const STUCK_MS = 30_000;
 
 interface Waiting {
   readonly response: ServerResponse;

@@ -17,26 +17,35 @@ const invalidRequest = (message: string): RpcError => rpcError(RPC.invalidReques
 
 export const refusalText = ({ idText = 'null', error }: HttpRefusal): string => errorText(idText, error);
 
-/** What a client accepts must include JSON: that is what we answer with. Absent means anything. */
-function acceptsJson(accept: string | undefined): boolean {
-  if (accept === undefined || accept === '') return true;
+function accepts(accept: string, type: string): boolean {
+  const ranges = [type, `${type.slice(0, type.indexOf('/'))}/*`, '*/*'];
   return accept.split(',').some((part) => {
-    const [type, ...parameters] = part.split(';').map((piece) => piece.trim().toLowerCase());
-    const refused = parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
-    return !refused && (type === 'application/json' || type === 'application/*' || type === '*/*');
+    const [range = '', ...parameters] = part.split(';').map((piece) => piece.trim().toLowerCase());
+    return ranges.includes(range) && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
   });
 }
 
-const verdicts = new Map<string, HttpRefusal | null>();
+/** Whether a client takes an event stream. Not who says nothing: programs that know no streams send no Accept either. */
+export function acceptsEvents(accept: string | undefined): boolean {
+  return accept !== undefined && accepts(accept, 'text/event-stream');
+}
+
+/** What the headers of a POST say. */
+export interface PostVerdict {
+  readonly refusal: HttpRefusal | undefined;
+  readonly events: boolean;
+}
+
+const verdicts = new Map<string, PostVerdict>();
 const MAX_VERDICTS = 256;
 
 /** Content-Type and Accept of a POST. Verdicts are remembered: clients send the same two headers with every request. */
-export function checkPostHeaders(headers: IncomingHttpHeaders): HttpRefusal | undefined {
+export function checkPostHeaders(headers: IncomingHttpHeaders): PostVerdict {
   const key = `${headers['content-type'] ?? ''}\n${headers.accept ?? ''}\n${headers['content-encoding'] ?? ''}`;
   const known = verdicts.get(key);
-  if (known !== undefined) return known ?? undefined;
-  const verdict = judge(headers);
-  if (verdicts.size < MAX_VERDICTS && key.length < 512) verdicts.set(key, verdict ?? null);
+  if (known !== undefined) return known;
+  const verdict = { refusal: judge(headers), events: acceptsEvents(headers.accept) };
+  if (verdicts.size < MAX_VERDICTS && key.length < 512) verdicts.set(key, verdict);
   return verdict;
 }
 
@@ -49,7 +58,8 @@ function judge(headers: IncomingHttpHeaders): HttpRefusal | undefined {
   if (encoding !== undefined && encoding !== 'identity') {
     return { status: 415, error: invalidRequest('Send the body without Content-Encoding.'), closes: true };
   }
-  if (acceptsJson(headers.accept)) return undefined;
+  // What a client accepts must include JSON: that is what we usually answer with. Absent means anything.
+  if (headers.accept === undefined || headers.accept === '' || accepts(headers.accept, 'application/json')) return undefined;
   const error = invalidRequest('Not acceptable: send Accept: application/json, text/event-stream.');
   return { status: 406, error, closes: true };
 }

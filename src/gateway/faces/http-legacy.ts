@@ -2,121 +2,91 @@ import {
   arrayItems,
   decodeMessage,
   errorText,
-  methodNotFound,
   RPC,
   rpcError,
   STREAMABLE_HTTP_LEGACY,
   type BatchMessage,
-  type ClientFacts,
   type Message,
   type NotificationMessage,
   type RequestMessage,
+  type ResponseMessage,
 } from '../../protocol/index.ts';
-import { answerRequest, LEGACY_METHODS } from '../answer.ts';
+import { answerRequest } from '../answer.ts';
 import type { Services } from '../frame.ts';
-import { cancelNamed, checkLegacyVersionHeader, inFlightKey, initializeClient, isRpcError } from '../legacy-messages.ts';
-import type { Answer } from '../render.ts';
+import { initializeClient, isRpcError } from '../legacy-messages.ts';
 import type { Session, Sessions } from '../sessions.ts';
-import { sendAccepted, sendAnswer, sendAnswerThisTurn, sendRefusal, type Exchange } from './exchange.ts';
+import { sendAccepted, sendAnswer, sendRefusal, type Exchange } from './exchange.ts';
 import type { HttpRefusal } from './http-checks.ts';
+import { isRefusal, refuse, sessionOf } from './http-session.ts';
+import type { Responses } from './modern-port.ts';
+import { PostReply, type Reply } from './post-reply.ts';
+
+export interface LegacyParts {
+  readonly services: Services;
+  readonly sessions: Sessions;
+  readonly responses: Responses;
+}
 
 const MAX_BATCH = 50;
 
-const refuse = (status: number, message: string, idText?: string): HttpRefusal => ({
-  status,
-  error: rpcError(RPC.invalidRequest, message),
-  ...(idText === undefined ? {} : { idText }),
-});
-
 const idOf = (message: Message): string | undefined => ('idText' in message ? message.idText : undefined);
 
-/** The session that the headers name, or the refusal that lets the client recover (404: initialize again). */
-function sessionOf(exchange: Exchange, sessions: Sessions, idText: string | undefined): Session | HttpRefusal {
-  const { headers } = exchange.request;
-  const id = headers['mcp-session-id'];
-  if (typeof id !== 'string') return refuse(400, 'Bad Request: the header Mcp-Session-Id is required; send initialize first.', idText);
-  const session = sessions.find(id, exchange.principal.id, exchange.endpoint.path);
-  if (session === undefined) return refuse(404, 'Session not found: it ended or never existed. Send initialize to open a new one.', idText);
-  const version = checkLegacyVersionHeader(headers['mcp-protocol-version'] as string | undefined);
-  return version === undefined ? session : { status: 400, error: version, ...(idText === undefined ? {} : { idText }) };
-}
-
-const isRefusal = (value: Session | HttpRefusal): value is HttpRefusal => 'error' in value;
-
-function answerIn(
-  exchange: Exchange,
-  client: ClientFacts,
-  request: RequestMessage,
-  signal: AbortSignal,
-  services: Services,
-): Promise<Answer> {
-  const { endpoint, principal, bytesIn } = exchange;
-  return answerRequest({ face: 'streamable-http', endpoint, principal, client, request, headers: undefined, bytesIn, signal }, services);
-}
-
-async function initialize(exchange: Exchange, request: RequestMessage, sessions: Sessions, services: Services): Promise<void> {
+async function initialize(exchange: Exchange, request: RequestMessage, { services, sessions }: LegacyParts): Promise<void> {
   const client = initializeClient(request, STREAMABLE_HTTP_LEGACY);
   if (isRpcError(client)) {
     sendAnswer(exchange.response, { text: errorText(request.idText, client), status: 200 });
     return;
   }
-  const session = sessions.open(exchange.principal.id, exchange.endpoint.path, client);
+  const { endpoint, principal, bytesIn, response } = exchange;
+  const session = sessions.open(principal, endpoint, client);
   if (session === undefined) {
     const refusal = refuse(503, 'The gateway is at its limit of sessions. Try again in a few seconds.', request.idText);
-    sendRefusal(exchange.response, { ...refusal, headers: { 'retry-after': '5' } });
+    sendRefusal(response, { ...refusal, headers: { 'retry-after': '5' } });
     return;
   }
-  const answer = await answerIn(exchange, client, request, new AbortController().signal, services);
+  const { signal } = new AbortController();
+  const incoming = { face: 'streamable-http', endpoint, principal, client, request, headers: undefined, bytesIn, signal };
+  const answer = await answerRequest({ ...incoming, port: undefined, session: session.conversation }, services);
   if (answer.status !== 200) {
     sessions.end(session);
-    return sendAnswer(exchange.response, answer);
+    return sendAnswer(response, answer);
   }
-  sendAnswer(exchange.response, answer, { 'mcp-session-id': session.id });
+  sendAnswer(response, answer, { 'mcp-session-id': session.id });
 }
 
 /** One request of a session. A dropped connection does not cancel it: only `notifications/cancelled`, DELETE or its deadline do (PROTOCOL A4). */
-async function serveRequest(exchange: Exchange, session: Session, request: RequestMessage, services: Services): Promise<Answer> {
-  if (!LEGACY_METHODS.has(request.method) || request.method === 'initialize') {
-    const error =
-      request.method === 'initialize'
-        ? rpcError(RPC.invalidRequest, 'This session is initialized already.')
-        : methodNotFound(request.method);
-    return { text: errorText(request.idText, error), status: 200 };
-  }
-  const key = inFlightKey(request.id);
-  if (session.inFlight.has(key))
-    return { text: errorText(request.idText, rpcError(RPC.invalidRequest, 'A request with this id is still in flight.')), status: 200 };
-  const controller = new AbortController();
-  session.inFlight.set(key, controller);
-  try {
-    return await answerIn(exchange, session.client, request, controller.signal, services);
-  } finally {
-    session.inFlight.delete(key);
-  }
+async function replyTo(exchange: Exchange, session: Session, request: RequestMessage, outlet: PostReply): Promise<Reply> {
+  const { idText } = request;
+  const answer = await session.conversation.request(request, exchange.principal, exchange.bytesIn, outlet);
+  // A canceled request needs no answer, but its POST does.
+  const canceled = { text: errorText(idText, rpcError(RPC.internalError, 'The request was canceled.')), status: 200 };
+  return { idText, answer: answer ?? canceled };
 }
 
-function notice(session: Session, message: NotificationMessage): void {
-  if (message.method === 'notifications/cancelled') cancelNamed(message.params, session.inFlight);
+function take(session: Session, message: NotificationMessage | ResponseMessage): void {
+  if (message.kind === 'notification') session.conversation.notice(message);
+  else session.conversation.response(message);
 }
 
 /** A batch of revision 2025-03-26: each member is its own call; `initialize` may not be in one. */
-async function serveBatch(exchange: Exchange, session: Session, batch: BatchMessage, services: Services): Promise<void> {
+async function serveBatch(exchange: Exchange, session: Session, batch: BatchMessage, responses: Responses): Promise<void> {
   if (session.client.revision !== '2025-03-26')
     return sendRefusal(exchange.response, refuse(400, 'Batches exist only in revision 2025-03-26; send one message per request.'));
   if (batch.size === 0 || batch.size > MAX_BATCH)
     return sendRefusal(exchange.response, refuse(400, `A batch holds 1 to ${MAX_BATCH} messages.`));
-  const texts = await Promise.all(arrayItems(batch.text).map((text) => serveMember(exchange, session, decodeMessage(text), services)));
-  const answers = texts.filter((text) => text !== undefined);
-  if (answers.length === 0) sendAccepted(exchange.response);
-  else sendAnswer(exchange.response, { text: `[${answers.join(',')}]`, status: 200 });
+  const members = arrayItems(batch.text).map(decodeMessage);
+  const due = members.filter((member) => member.kind !== 'notification' && member.kind !== 'response');
+  for (const member of members) if (member.kind === 'notification' || member.kind === 'response') take(session, member);
+  if (due.length === 0) return sendAccepted(exchange.response);
+  const outlet = new PostReply(exchange, session, responses);
+  outlet.finish(await Promise.all(due.map((member) => replyToMember(exchange, session, member, outlet))), true);
 }
 
-async function serveMember(exchange: Exchange, session: Session, message: Message, services: Services): Promise<string | undefined> {
-  if (message.kind === 'request') return (await serveRequest(exchange, session, message, services)).text;
-  if (message.kind === 'invalid') return errorText(message.idText, message.error);
-  if (message.kind === 'batch') return errorText('null', rpcError(RPC.invalidRequest, 'A batch cannot hold a batch.'));
-  if (message.kind === 'notification') notice(session, message);
-  return undefined;
+async function replyToMember(exchange: Exchange, session: Session, message: Message, outlet: PostReply): Promise<Reply> {
+  if (message.kind === 'request') return replyTo(exchange, session, message, outlet);
+  const idText = idOf(message) ?? 'null';
+  const error = message.kind === 'invalid' ? message.error : rpcError(RPC.invalidRequest, 'A batch cannot hold a batch.');
+  return { idText, answer: { text: errorText(idText, error), status: 200 } };
 }
 
 /** What is wrong with a message that only a session can have, where there is none: it may be a modern client's. */
@@ -126,37 +96,18 @@ function strayRefusal({ kind }: Message): HttpRefusal | undefined {
 }
 
 /** A POST of a legacy client: `initialize` opens a session, everything else happens in one (S25 transports). */
-export async function serveLegacy(
-  exchange: Exchange,
-  message: Exclude<Message, { kind: 'invalid' }>,
-  sessions: Sessions,
-  services: Services,
-): Promise<void> {
-  if (message.kind === 'request' && message.method === 'initialize' && exchange.request.headers['mcp-session-id'] === undefined) {
-    return initialize(exchange, message, sessions, services);
-  }
-  const stray = exchange.request.headers['mcp-session-id'] === undefined ? strayRefusal(message) : undefined;
+export async function serveLegacy(exchange: Exchange, message: Exclude<Message, { kind: 'invalid' }>, parts: LegacyParts): Promise<void> {
+  const stateless = exchange.request.headers['mcp-session-id'] === undefined;
+  if (message.kind === 'request' && message.method === 'initialize' && stateless) return initialize(exchange, message, parts);
+  const stray = stateless ? strayRefusal(message) : undefined;
   if (stray !== undefined) return sendRefusal(exchange.response, stray);
-  const session = sessionOf(exchange, sessions, idOf(message));
+  const session = sessionOf(exchange, parts.sessions, idOf(message));
   if (isRefusal(session)) return sendRefusal(exchange.response, session);
-  switch (message.kind) {
-    case 'request':
-      return sendAnswerThisTurn(exchange.response, await serveRequest(exchange, session, message, services));
-    case 'batch':
-      return serveBatch(exchange, session, message, services);
-    case 'notification':
-      notice(session, message);
-      return sendAccepted(exchange.response);
-    case 'response':
-      return sendAccepted(exchange.response);
+  if (message.kind === 'batch') return serveBatch(exchange, session, message, parts.responses);
+  if (message.kind !== 'request') {
+    take(session, message);
+    return sendAccepted(exchange.response);
   }
-}
-
-/** DELETE ends the session. */
-export function endSession(exchange: Exchange, sessions: Sessions): void {
-  const session = sessionOf(exchange, sessions, undefined);
-  if (isRefusal(session)) return sendRefusal(exchange.response, session);
-  sessions.end(session);
-  exchange.response.writeHead(204);
-  exchange.response.end();
+  const outlet = new PostReply(exchange, session, parts.responses);
+  outlet.finish([await replyTo(exchange, session, message, outlet)], false);
 }

@@ -11,6 +11,8 @@ function outcomeName(outcome: Outcome): CallOutcome {
     case 'failed':
       if (outcome.failure.code === 'canceled') return 'canceled';
       return REFUSALS.has(outcome.failure.code) ? 'refused' : 'failed';
+    case 'stream':
+      return 'ok';
     case 'error':
     case 'input_required':
     case 'task':
@@ -18,10 +20,8 @@ function outcomeName(outcome: Outcome): CallOutcome {
   }
 }
 
-/** Runs behind every walk: frees the place, and writes into the record how the call ended. */
-export function settle(frame: Frame, services: Services, outcome: Outcome): Outcome {
-  const { record } = frame;
-  if (frame.admitted) services.inFlight.leave();
+/** Writes into the record how the call ended. */
+export function noteOutcome({ record }: Frame, outcome: Outcome): void {
   record.outcome = outcomeName(outcome);
   if (outcome.kind === 'failed') {
     record.errorCode = outcome.failure.code;
@@ -30,5 +30,18 @@ export function settle(frame: Frame, services: Services, outcome: Outcome): Outc
     record.errorCode = String(outcome.error.code);
     record.errorDetail = outcome.error.message;
   }
+}
+
+/** Ends the call: nothing of it is told any more, and the place that `admit` took is free. */
+export function leave(frame: Frame, services: Services): void {
+  frame.open = false;
+  if (frame.admitted) services.inFlight.leave();
+  frame.admitted = false;
+}
+
+/** Runs behind every walk: notes the outcome, and ends the call, which a stream does not until it has flowed. */
+export function settle(frame: Frame, services: Services, outcome: Outcome): Outcome {
+  if (outcome.kind !== 'stream') leave(frame, services);
+  noteOutcome(frame, outcome);
   return outcome;
 }

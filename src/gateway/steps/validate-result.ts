@@ -7,21 +7,20 @@ import type { Step } from '../frame.ts';
  */
 export const validateResult: Step = (frame): Outcome | undefined => {
   const { exposed, outcome } = frame;
-  if (outcome?.kind !== 'complete') return outcome;
+  if (outcome?.kind !== 'complete') return undefined;
   const check = outcome.result.value.isError === true ? undefined : exposed?.tool.result?.();
-  if (check === undefined) return outcome;
+  if (check === undefined) return undefined;
   if ('skipped' in check) {
     frame.record.notValidated.push(`result: ${check.skipped}`);
-    return outcome;
+    return undefined;
   }
   const { structuredContent } = outcome.result.value;
   const violations = structuredContent === undefined ? [{ path: '', message: 'is missing' }] : check.validate(structuredContent);
-  if (violations === undefined) return outcome;
+  if (violations === undefined) return undefined;
   frame.record.errorCode = 'result_invalid';
-  return {
-    kind: 'complete',
-    result: brokenResult(exposed?.name ?? '', describeViolations('structuredContent', violations), outcome.result),
-  };
+  const result = brokenResult(exposed?.name ?? '', describeViolations('structuredContent', violations), outcome.result);
+  frame.outcome = { kind: 'complete', result };
+  return undefined;
 };
 
 function brokenResult(name: string, problem: string, result: JsonText): JsonText {

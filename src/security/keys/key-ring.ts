@@ -5,6 +5,8 @@ import { isDamagedSecret, secretHash } from './secret.ts';
 
 /** Live and ended keys that are held in memory; far more than one installation has agents. */
 export const MAX_KEYS = 10_000;
+/** Headers that were good a moment ago; beyond this many all are forgotten. */
+const MAX_RECENT = 512;
 const SCHEME = /^bearer +([\x21-\x7e]+) *$/i;
 
 /** When a key was last used; milliseconds since the epoch. */
@@ -64,6 +66,8 @@ export class KeyRing {
   readonly #live: Bounded<string, HeldKey>;
   readonly #ended: Bounded<string, HeldKey>;
   readonly #used = new Map<string, number>();
+  /** Keys by the Authorization header that proved them, so that the usual request costs no hash. Emptied whenever a key changes. */
+  readonly #recent = new Map<string, HeldKey>();
 
   constructor(options: { clock: Clock; caps: Caps }) {
     this.#clock = options.clock;
@@ -77,6 +81,7 @@ export class KeyRing {
 
   /** Replaces everything that is held by what the database holds. `ended` comes with the oldest first. */
   replace(live: readonly KeyRow[], ended: readonly KeyRow[]): void {
+    this.#recent.clear();
     this.#live.clear();
     this.#ended.clear();
     const now = this.#clock.now();
@@ -86,6 +91,7 @@ export class KeyRing {
 
   /** Takes one changed key over at once, whatever the database says later. False if there is no room for it. */
   put(row: KeyRow): boolean {
+    this.#recent.clear();
     const key = held(row);
     const now = this.#clock.now();
     if (!key.revoked && key.expiresAt > now) return this.#live.set(row.secret_hash, key, now);
@@ -96,11 +102,8 @@ export class KeyRing {
   /** Who the credential belongs to, or why it is refused. `authorization` is the raw header. */
   authenticate(authorization: string | undefined): Authentication {
     if (authorization === undefined || authorization === '') return MISSING;
-    const token = SCHEME.exec(authorization)?.[1];
-    if (token === undefined) return MALFORMED;
-    const digest = secretHash(token);
-    const key = this.#live.peek(digest) ?? this.#ended.peek(digest);
-    if (key === undefined) return isDamagedSecret(token) ? DAMAGED : UNKNOWN;
+    const key = this.#recent.get(authorization) ?? this.#prove(authorization);
+    if ('ok' in key) return key;
     const now = this.#clock.now();
     if (key.revoked) return REVOKED;
     if (key.expiresAt <= now) return key.replaced ? ROTATED : EXPIRED;
@@ -109,6 +112,17 @@ export class KeyRing {
       this.#used.set(key.id, now);
     }
     return { ok: true, principal: key.principal };
+  }
+
+  #prove(authorization: string): HeldKey | Refusal {
+    const token = SCHEME.exec(authorization)?.[1];
+    if (token === undefined) return MALFORMED;
+    const digest = secretHash(token);
+    const key = this.#live.peek(digest) ?? this.#ended.peek(digest);
+    if (key === undefined) return isDamagedSecret(token) ? DAMAGED : UNKNOWN;
+    if (this.#recent.size >= MAX_RECENT) this.#recent.clear();
+    this.#recent.set(authorization, key);
+    return key;
   }
 
   /** When keys were used since the last call, by id; milliseconds since the epoch. */

@@ -1,11 +1,15 @@
-import { PassThrough } from 'node:stream';
+import { once } from 'node:events';
+import { connect as connectSocket, createServer, type AddressInfo, type Socket } from 'node:net';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { jsonText, type JsonObject, type Outcome } from '../protocol/index.ts';
-import type { Authentication } from '../security/index.ts';
-import { resolveEndpoint } from './endpoints.ts';
-import { LineReader } from './faces/line-reader.ts';
-import { serveStdio } from './faces/stdio.ts';
-import { agent, modernParams, testGateway, type TestServer } from './testing.ts';
+import { jsonText, META, type JsonObject, type Outcome } from '../../protocol/index.ts';
+import type { Authentication } from '../../security/index.ts';
+import { BoundedCount, Caps } from '../../shared/index.ts';
+import { resolveEndpoint } from '../endpoints.ts';
+import { agent, entryOf, modernParams, testGateway, type TestGateway, type TestServer } from '../testing.ts';
+import { LineReader } from './line-reader.ts';
+import { serveStdio } from './stdio.ts';
+import { eventually } from './testing.ts';
 
 const ok: Outcome = { kind: 'complete', result: jsonText({ content: [] }) };
 
@@ -14,6 +18,24 @@ interface Client {
   next(): Promise<JsonObject>;
   end(): Promise<void>;
   readonly output: string[];
+  readonly gateway: TestGateway;
+}
+
+interface Ends {
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly maxInFlight?: number;
+  readonly authenticate?: () => Authentication;
+  readonly closing?: AbortSignal;
+}
+
+function serve(gateway: TestGateway, ends: Ends): Promise<void> {
+  const { services, registry } = gateway;
+  const endpoint = resolveEndpoint('s', registry);
+  if (endpoint === undefined) throw new Error('no endpoint');
+  const asks = { open: new BoundedCount('client_asks', 10, new Caps()), deadlineMs: 60_000 };
+  const { maxInFlight = 4, authenticate = () => ({ ok: true, principal: agent }), closing } = ends;
+  return serveStdio({ services, endpoint, frameBytes: 4096, drainMs: 60_000, asks, ...ends, closing, maxInFlight, authenticate });
 }
 
 function connect(
@@ -21,22 +43,10 @@ function connect(
   maxInFlight = 4,
   authenticate: () => Authentication = () => ({ ok: true, principal: agent }),
 ): Client {
-  const { services, registry } = testGateway(servers);
-  const endpoint = resolveEndpoint('s', registry);
-  if (endpoint === undefined) throw new Error('no endpoint');
+  const gateway = testGateway(servers);
   const input = new PassThrough();
   const output = new PassThrough();
-  const done = serveStdio({
-    services,
-    endpoint,
-    authenticate,
-    input,
-    output,
-    closing: undefined,
-    frameBytes: 4096,
-    maxInFlight,
-    drainMs: 2000,
-  });
+  const done = serve(gateway, { input, output, maxInFlight, authenticate });
   const lines: string[] = [];
   const waiting: ((line: string) => void)[] = [];
   output.setEncoding('utf8').on('data', (text: string) => {
@@ -47,6 +57,7 @@ function connect(
     }
   });
   return {
+    gateway,
     output: lines,
     send: (message) => input.write(typeof message === 'string' ? message : `${JSON.stringify(message)}\n`),
     async next() {
@@ -112,6 +123,7 @@ describe('the stdio face', () => {
   });
 
   it('aborts the call that is canceled and answers it no more', async () => {
+    verifies('stdio-cancel-silent');
     const aborted: boolean[] = [];
     const handle: TestServer['handle'] = (_call, { signal }) =>
       new Promise((resolve) =>
@@ -174,6 +186,102 @@ describe('the stdio face', () => {
       { id: 1, result: {} },
       { id: 0, error: { code: -32600 } },
     ]);
+    await client.end();
+  });
+});
+
+describe('the stdio face in both directions', () => {
+  it('carries progress, log messages and asks of a session', async () => {
+    const client = connect([
+      {
+        name: 's',
+        async handle(_call, { onEvent, ask }) {
+          onEvent({ kind: 'notification', method: 'notifications/progress', params: jsonText({ progressToken: 1, progress: 1 }) });
+          const answer = await ask?.({ method: 'roots/list', params: undefined }, new AbortController().signal);
+          return answer !== undefined && 'error' in answer ? { kind: 'error', error: answer.error } : ok;
+        },
+      },
+    ]);
+    client.send(
+      request(0, 'initialize', { protocolVersion: '2025-06-18', capabilities: { roots: {} }, clientInfo: { name: 'c', version: '1' } }),
+    );
+    await client.next();
+    client.send(request(1, 'tools/call', { name: 'echo', arguments: { text: 'x' }, _meta: { progressToken: 'mine' } }));
+    expect(await client.next()).toMatchObject({ method: 'notifications/progress', params: { progressToken: 'mine' } });
+    const asked = await client.next();
+    client.send({ jsonrpc: '2.0', id: asked.id as number, result: { roots: [] } });
+    expect(await client.next()).toMatchObject({ id: 1, result: {} });
+    client.send(call(2));
+    const again = await client.next();
+    expect(again.id).not.toBe(asked.id);
+    // Nobody answers: with the end of the input the ask ends, and the call with it.
+    void client.end();
+    expect(await client.next()).toMatchObject({ id: 2, error: { code: -32603 } });
+  });
+
+  it('carries subscriptions under their ids, and ends them when the gateway goes', async () => {
+    const gateway = testGateway([{ name: 's', handle: () => ok }]);
+    const [input, output, closing] = [new PassThrough(), new PassThrough(), new AbortController()];
+    const done = serve(gateway, { input, output, closing: closing.signal });
+    const lines: JsonObject[] = [];
+    output.setEncoding('utf8').on('data', (text: string) => {
+      for (const line of text.split('\n')) if (line !== '') lines.push(JSON.parse(line) as JsonObject);
+    });
+    const listen = (id: number): void =>
+      void input.write(
+        `${JSON.stringify(request(id, 'subscriptions/listen', modernParams({ notifications: { toolsListChanged: true } })))}\n`,
+      );
+    listen(1);
+    listen(2);
+    await eventually(() => lines.length === 2);
+    input.write(`${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } })}\n`);
+    await eventually(() => gateway.services.hub.size === 1);
+    gateway.registry.put(entryOf({ name: 's', tools: [] }));
+    await eventually(() => lines.length === 3);
+    expect(lines[2]).toMatchObject({ method: 'notifications/tools/list_changed', params: { _meta: { [META.subscriptionId]: 2 } } });
+    closing.abort();
+    await done;
+    expect(lines.slice(3)).toMatchObject([{ id: 2, result: { resultType: 'complete', _meta: { [META.subscriptionId]: 2 } } }]);
+    expect(gateway.services.hub.size).toBe(0);
+  });
+
+  it('frees the calls of a relay that was killed, though its stream only looks half closed', async () => {
+    let aborted = false;
+    const gateway = testGateway([
+      {
+        name: 's',
+        handle: (_call, { signal }) =>
+          new Promise((resolve) =>
+            signal.addEventListener('abort', () => {
+              aborted = true;
+              resolve(ok);
+            }),
+          ),
+      },
+    ]);
+    const server = createServer({ allowHalfOpen: true });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const relay = connectSocket((server.address() as AddressInfo).port, '127.0.0.1');
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    const done = serve(gateway, { input: socket, output: socket });
+    relay.write(`${JSON.stringify(request(1, 'tools/call', modernParams({ name: 'echo', arguments: { text: 'x' } })))}\n`);
+    await eventually(() => gateway.services.inFlight.size === 1);
+    relay.destroy();
+    await done;
+    expect([aborted, gateway.services.inFlight.size]).toEqual([true, 0]);
+    server.close();
+  });
+
+  it('writes results on one line, whatever their servers sent', async () => {
+    verifies('stdio-lines', 's25-stdio-lines');
+    const client = connect([
+      { name: 's', handle: () => ({ kind: 'complete', result: { text: '{\n  "content": []\r\n}', value: { content: [] } } }) },
+    ]);
+    client.send(initialize('2025-11-25'));
+    await client.next();
+    client.send(call(1));
+    expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 1, result: { content: [] } });
     await client.end();
   });
 });

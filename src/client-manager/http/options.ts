@@ -1,0 +1,16 @@
+import type { Era, Implementation, JsonObject } from '../../protocol/index.ts';
+import type { Emit } from '../events.ts';
+import type { Failures } from '../failures.ts';
+import type { Limits } from '../limits.ts';
+import type { HttpConfig } from '../types.ts';
+
+/** What connecting to a server at a url takes, over any of the transports that have one. */
+export interface HttpConnectOptions {
+  readonly config: HttpConfig;
+  readonly limits: Limits;
+  readonly failures: Failures;
+  readonly gateway: Implementation;
+  readonly emit: Emit;
+  readonly era: 'auto' | Era;
+  readonly offers?: JsonObject | undefined;
+}

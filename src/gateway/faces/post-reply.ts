@@ -1,0 +1,68 @@
+import type { Outlet } from '../sessions/asks.ts';
+import type { SessionStream } from '../sessions/streams.ts';
+import type { Session } from '../sessions.ts';
+import type { Answer } from '../render.ts';
+import { sendAnswer, sendAnswerThisTurn, type Exchange } from './exchange.ts';
+import type { Responses } from './modern-port.ts';
+import type { Awaited } from './patience.ts';
+import { SseStream } from './sse-stream.ts';
+
+/** One answer of a POST; `idText` is the JSON text of its request's id. */
+export interface Reply {
+  readonly idText: string;
+  readonly answer: Answer;
+}
+
+/**
+ * The response to one POST of a legacy session: JSON, unless something must be sent before the answer or it takes long. Then it is a stream of
+ * the session, which goes on without this connection (PROTOCOL A4).
+ */
+export class PostReply implements Outlet, Awaited {
+  since = 0;
+  earlier: Awaited | undefined = undefined;
+  later: Awaited | undefined = undefined;
+  readonly #exchange: Exchange;
+  readonly #session: Session;
+  readonly #responses: Responses;
+  #stream: SessionStream | undefined;
+  #over = false;
+
+  constructor(exchange: Exchange, session: Session, responses: Responses) {
+    this.#exchange = exchange;
+    this.#session = session;
+    this.#responses = responses;
+    if (exchange.events) responses.patience.add(this);
+  }
+
+  send(text: string, droppable: boolean): boolean {
+    if (this.#over) return false;
+    return this.#begun()?.send(text, droppable) ?? false;
+  }
+
+  overdue(): void {
+    this.#begun();
+  }
+
+  /** `batch` where the client sent an array: then it gets one, or an event for each. */
+  finish(replies: readonly Reply[], batch: boolean): void {
+    this.#responses.patience.delete(this);
+    this.#over = true;
+    const { response } = this.#exchange;
+    const stream = this.#stream;
+    if (stream !== undefined) {
+      for (const { idText, answer } of replies) stream.respond(answer.text, idText);
+      stream.finish();
+    } else if (batch) {
+      sendAnswer(response, { text: `[${replies.map(({ answer }) => answer.text).join(',')}]`, status: 200 });
+    } else if (replies[0] !== undefined) sendAnswerThisTurn(response, replies[0].answer);
+  }
+
+  /** The stream, from the first message on. Undefined where the client takes none, or left before it could know of it. */
+  #begun(): SessionStream | undefined {
+    if (this.#stream !== undefined || !this.#exchange.events) return this.#stream;
+    this.#responses.patience.delete(this);
+    const sink = SseStream.open(this.#exchange.response, this.#responses.live);
+    if (sink !== undefined) this.#stream = this.#session.streams.open(sink);
+    return this.#stream;
+  }
+}

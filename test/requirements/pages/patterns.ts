@@ -1,0 +1,217 @@
+import type { Requirement } from '../requirement.ts';
+
+/** S26 basic/patterns: mrtr, subscriptions, cancellation and progress. */
+export const patterns = [
+  {
+    id: 'mrtr-only',
+    source: 'S26 mrtr#multi-round-trip-requests',
+    side: 'server',
+    behaviour: 'elicitation, sampling and roots are asked in input_required results only',
+  },
+  {
+    id: 'mrtr-client-meta',
+    source: 'S26 mrtr#multi-round-trip-requests',
+    side: 'client',
+    behaviour: 'every request, a retry too, carries the required _meta',
+  },
+  { id: 'mrtr-client-opaque', source: 'S26 mrtr#inputrequiredresult', side: 'client', behaviour: 'a requestState is never looked into' },
+  {
+    id: 'mrtr-methods',
+    source: 'S26 mrtr#supported-requests',
+    side: 'server',
+    behaviour: 'only tools/call, prompts/get and resources/read may be input_required',
+  },
+  {
+    id: 'mrtr-keys',
+    source: 'S26 mrtr#server-requirements-basic-workflow',
+    side: 'server',
+    behaviour: 'keys of inputRequests are unique in a request',
+  },
+  {
+    id: 'mrtr-kinds',
+    source: 'S26 mrtr#server-requirements-basic-workflow',
+    side: 'server',
+    behaviour: 'inputRequests are elicitations, samplings and root lists, in their form',
+  },
+  {
+    id: 'mrtr-untrusted',
+    source: 'S26 mrtr#server-requirements-basic-workflow',
+    side: 'server',
+    behaviour: 'a requestState from a client is treated as hostile',
+  },
+  {
+    id: 'mrtr-integrity',
+    source: 'S26 mrtr#server-requirements-basic-workflow',
+    side: 'server',
+    behaviour: 'a requestState is protected against change',
+  },
+  {
+    id: 'mrtr-rejected',
+    source: 'S26 mrtr#server-requirements-basic-workflow',
+    side: 'server',
+    behaviour: 'a requestState that fails verification is refused',
+  },
+  {
+    id: 'mrtr-once',
+    source: 'S26 mrtr#server-requirements-basic-workflow',
+    side: 'server',
+    behaviour: 'what may happen once happens once, however often its state comes',
+  },
+  {
+    id: 'mrtr-something',
+    source: 'S26 mrtr#server-requirements-basic-workflow',
+    side: 'server',
+    behaviour: 'an input_required result has inputRequests or a requestState',
+  },
+  {
+    id: 'mrtr-declared',
+    source: 'S26 mrtr#server-requirements-basic-workflow',
+    side: 'server',
+    behaviour: 'nothing is asked that the client did not declare',
+  },
+  { id: 'mrtr-no-retry', source: 'S26 mrtr#server-requirements-basic-workflow', side: 'server', behaviour: 'a client may never come back' },
+  {
+    id: 'mrtr-client-inputs',
+    source: 'S26 mrtr#client-requirements-basic-workflow',
+    side: 'client',
+    behaviour: 'the inputs are there before the retry',
+  },
+  {
+    id: 'mrtr-client-echo',
+    source: 'S26 mrtr#client-requirements-basic-workflow',
+    side: 'client',
+    behaviour: 'a requestState goes back to the server exactly as it came',
+  },
+  {
+    id: 'mrtr-client-no-state',
+    source: 'S26 mrtr#client-requirements-basic-workflow',
+    side: 'client',
+    behaviour: 'no state is sent where none was given',
+  },
+  { id: 'mrtr-client-new-id', source: 'S26 mrtr#client-requirements-basic-workflow', side: 'client', behaviour: 'a retry has another id' },
+  {
+    id: 'mrtr-client-own',
+    source: 'S26 mrtr#client-requirements-basic-workflow',
+    side: 'client',
+    behaviour: 'answers and state are used for the retry of their own request only',
+  },
+  {
+    id: 'mrtr-validated',
+    source: 'S26 mrtr#security-considerations',
+    side: 'server',
+    behaviour: 'a requestState is validated before it is used',
+  },
+
+  {
+    id: 'listen-requested',
+    source: 'S26 subscriptions#opening-a-stream',
+    side: 'server',
+    behaviour: 'nothing is told that was not asked for',
+  },
+  {
+    id: 'listen-first',
+    source: 'S26 subscriptions#acknowledgment',
+    side: 'server',
+    behaviour: 'the acknowledgement with the id of the subscription comes first',
+  },
+  {
+    id: 'listen-nothing-before',
+    source: 'S26 subscriptions#acknowledgment',
+    side: 'server',
+    behaviour: 'no notification of a subscription comes before it',
+  },
+  {
+    id: 'listen-client-correlate',
+    source: 'S26 subscriptions#receiving-notifications',
+    side: 'client',
+    behaviour: 'on stdio notifications belong to the subscription that they name',
+  },
+  {
+    id: 'listen-client-again',
+    source: 'S26 subscriptions#graceful-closure',
+    side: 'client',
+    behaviour: 'after a new start of a stdio server subscriptions are asked for again',
+  },
+
+  {
+    id: 'cancel-listen',
+    source: 'S26 cancellation#cancellation',
+    side: 'server',
+    behaviour: 'a subscription that we end is told by notifications/cancelled',
+    notOurs: 'the page on subscriptions ends one with the response to its request, which we send: with both, clients see an abrupt end',
+  },
+  {
+    id: 'cancel-nothing-else',
+    source: 'S26 cancellation#cancellation',
+    side: 'server',
+    behaviour: 'a modern client gets notifications/cancelled for nothing else',
+  },
+  {
+    id: 'cancel-http',
+    source: 'S26 cancellation#transport-specific-cancellation',
+    side: 'server',
+    behaviour: 'over HTTP a disconnect is a cancellation',
+  },
+  {
+    id: 'cancel-client-stdio',
+    source: 'S26 cancellation#transport-specific-cancellation',
+    side: 'client',
+    behaviour: 'over stdio a cancellation is a notification with the id',
+  },
+  {
+    id: 'cancel-client-own',
+    source: 'S26 cancellation#behavior-requirements',
+    side: 'client',
+    behaviour: 'only requests of ours that are under way are cancelled',
+  },
+  {
+    id: 'cancel-listen-only',
+    source: 'S26 cancellation#behavior-requirements',
+    side: 'server',
+    behaviour: 'a cancellation from a server names a subscription',
+    notOurs: 'we send none (see cancel-listen, cancel-nothing-else)',
+  },
+  {
+    id: 'cancel-races',
+    source: 'S26 cancellation#timing-considerations',
+    side: 'server',
+    behaviour: 'a cancellation that comes late, twice or for nothing harms nobody',
+  },
+  {
+    id: 'cancel-client-races',
+    source: 'S26 cancellation#timing-considerations',
+    side: 'client',
+    behaviour: 'an answer that crosses its cancellation harms nobody',
+  },
+
+  {
+    id: 'progress-token',
+    source: 'S26 progress#progress-flow',
+    side: 'server',
+    behaviour: 'tokens are strings or integers, and keep their type',
+  },
+  {
+    id: 'progress-client-unique',
+    source: 'S26 progress#progress-flow',
+    side: 'client',
+    behaviour: 'no two active requests of ours have one token',
+  },
+  {
+    id: 'progress-increases',
+    source: 'S26 progress#progress-flow',
+    side: 'server',
+    behaviour: 'progress increases with each notification',
+  },
+  {
+    id: 'progress-active',
+    source: 'S26 progress#behavior-requirements',
+    side: 'server',
+    behaviour: 'progress names a token of a request that is under way',
+  },
+  {
+    id: 'progress-stops',
+    source: 'S26 progress#implementation-notes',
+    side: 'server',
+    behaviour: 'after the end there is no more progress',
+  },
+] as const satisfies readonly Requirement[];

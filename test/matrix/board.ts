@@ -47,8 +47,11 @@ export class Board {
   #accept(socket: Socket): void {
     const seat: Seat = { socket, name: undefined };
     this.#seats.add(seat);
-    socket.on('error', () => undefined).on('close', () => this.#seats.delete(seat));
-    createInterface({ input: socket }).on('line', (line) => {
+    socket.on('close', () => this.#seats.delete(seat));
+    // A server that is killed resets its connection; the interface repeats the socket's error as its own.
+    socket.on('error', () => undefined);
+    const lines = createInterface({ input: socket }).on('error', () => undefined);
+    lines.on('line', (line) => {
       const said = JSON.parse(line) as Message;
       if (typeof said.name === 'string') seat.name = said.name;
       for (const what of ['running', 'cancelled'])

@@ -2,7 +2,7 @@
 export interface Limits {
   /** Largest message from an upstream. */
   readonly frameBytes: number;
-  /** Largest result that flows through without being held (PROTOCOL A13). */
+  /** Largest answer that flows through without being held (PROTOCOL A13): 64 MB of content, and what is around it. */
   readonly streamBytes: number;
   /** How long a result that flows may stand still. */
   readonly streamIdleMs: number;
@@ -71,7 +71,7 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = {
   frameBytes: 16 * 1024 * 1024,
-  streamBytes: 64 * 1024 * 1024,
+  streamBytes: 65 * 1024 * 1024,
   streamIdleMs: 30_000,
   stdinBytes: 16 * 1024 * 1024,
   connectMs: 30_000,

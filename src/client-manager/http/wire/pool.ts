@@ -17,6 +17,11 @@ interface Waiting {
   readonly handler: Dispatcher.DispatchHandler;
 }
 
+interface Leaving {
+  readonly connection: WireConnection;
+  readonly next: Waiting;
+}
+
 /** The handle on a request that has no connection: there is nothing to abort. */
 const NO_CONNECTION: Dispatcher.DispatchController = {
   aborted: true,
@@ -40,6 +45,8 @@ export class WirePool implements ConnectionOwner {
   /** The one that was used last is at the end. */
   readonly #free: WireConnection[] = [];
   #waiting: Waiting[] = [];
+  /** Requests that have their connection, until the end of this turn. */
+  #leaving: Leaving[] = [];
   #connecting = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -65,8 +72,9 @@ export class WirePool implements ConnectionOwner {
       return;
     }
     const connection = this.#takeFree();
-    if (connection !== undefined) return connection.send(request, handler, latin1);
-    this.#waiting.push({ request, handler, latin1 });
+    const next: Waiting = { request, handler, latin1 };
+    if (connection !== undefined) return this.#leave(connection, next);
+    this.#waiting.push(next);
     this.#grow();
   }
 
@@ -75,11 +83,7 @@ export class WirePool implements ConnectionOwner {
     if (connection.idleSince === 0) this.#connecting--;
     connection.idleSince = performance.now();
     const next = this.#waiting.shift();
-    if (next !== undefined) {
-      // Out of the stack of the response before: its handler is told of the end first.
-      queueMicrotask(() => this.#pass(connection, next));
-      return;
-    }
+    if (next !== undefined) return this.#leave(connection, next);
     this.#free.push(connection);
     this.#timer ??= setInterval(() => this.#sweep(), this.#options.keepAliveMs / 2).unref();
   }
@@ -109,6 +113,17 @@ export class WirePool implements ConnectionOwner {
     for (const { handler } of waiting) handler.onResponseError?.(NO_CONNECTION, error);
     return Promise.resolve();
   }
+
+  /** Requests are written once per turn of the event loop, like answers (docs/decisions/0005-answers-per-turn.md). */
+  #leave(connection: WireConnection, next: Waiting): void {
+    if (this.#leaving.push({ connection, next }) === 1) setImmediate(this.#depart);
+  }
+
+  readonly #depart = (): void => {
+    const leaving = this.#leaving;
+    this.#leaving = [];
+    for (const { connection, next } of leaving) this.#pass(connection, next);
+  };
 
   #pass(connection: WireConnection, next: Waiting): void {
     if (connection.connected) connection.send(next.request, next.handler, next.latin1);

@@ -14,8 +14,9 @@ async function onServer(text: string): Promise<void> {
   }
 }
 
-/** Why tests on PostgreSQL cannot run here; undefined if they can. */
+/** Why tests on PostgreSQL cannot run here; undefined if they can. `STOCKPULSE_TEST_EMBEDDED=1` keeps it out of those that take either. */
 export async function postgresMissing(): Promise<string | undefined> {
+  if (process.env.STOCKPULSE_TEST_EMBEDDED === '1') return 'STOCKPULSE_TEST_EMBEDDED=1';
   return onServer('select 1').then(
     () => undefined,
     () => 'no PostgreSQL at 127.0.0.1:5432',

@@ -26,10 +26,11 @@ const secret = `secret-${randomBytes(12).toString('hex')}`;
 
 beforeAll(async () => {
   upstream = await startHttpUpstream({ era: 'modern' });
-  gateway = await GatewayHere.start({
+  const servers = {
     modern: { url: upstream.url, era: 'modern' },
     legacy: { ...fixtureStdio({ era: 'legacy' }), era: 'legacy' },
-  });
+  };
+  gateway = await GatewayHere.start(servers, { limits: { requestsPerSecond: 1_000_000 } });
   other = await gateway.newKey('bystander');
 }, PATIENCE_MS * 2);
 

@@ -173,6 +173,7 @@ function toolCall(name: string, args: Record<string, unknown>, options: CallOpti
     method: 'tools/call',
     params: paramsOf(options.paramsText ?? JSON.stringify({ name, arguments: args })),
     subject: undefined,
+    sideEffect: 'write',
     edits: [],
     headerParams: [],
     client: { revision: '2026-07-28', info: { name: 'client', version: '0' }, capabilities: {} },

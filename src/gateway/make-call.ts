@@ -15,6 +15,7 @@ import {
   type LegacyRevision,
   type LogLevel,
   type Outcome,
+  type SideEffect,
   type Subject,
 } from '../protocol/index.ts';
 import type { Endpoint } from './endpoints.ts';
@@ -67,6 +68,8 @@ function badLevel(): Outcome {
 export interface Route {
   readonly server: string;
   readonly subject: Subject | undefined;
+  /** A write unless it is given. */
+  readonly sideEffect?: SideEffect | undefined;
   readonly edits?: readonly Edit[] | undefined;
   readonly headerParams?: readonly HeaderParam[] | undefined;
 }
@@ -83,6 +86,7 @@ export function routeTo(frame: Frame, services: Services, route: Route): Outcome
   frame.call = {
     method: request.method,
     params,
+    sideEffect: route.sideEffect ?? 'write',
     subject: route.subject,
     edits: route.edits ?? NO_EDITS,
     headerParams: route.headerParams ?? NO_HEADERS,

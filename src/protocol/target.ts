@@ -25,10 +25,14 @@ export interface Subject {
   readonly value: string;
 }
 
+/** What happens in the world when a call is carried out (DESIGN 5). Unknown means write. */
+export type SideEffect = 'read' | 'idempotent_write' | 'write';
+
 /** One request on its way to a target, in the inner language. */
 export interface Call {
   readonly method: string;
   readonly params: Params | undefined;
+  readonly sideEffect: SideEffect;
   readonly subject: Subject | undefined;
   /** Other members of params that are replaced by JSON text, or left out (null): a completion's `ref`, say. */
   readonly edits: readonly Edit[];

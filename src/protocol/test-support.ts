@@ -91,6 +91,7 @@ export function callOf(params: Params | undefined, name?: string): Call {
     method: 'tools/call',
     params,
     subject: name === undefined ? undefined : { member: 'name', value: name },
+    sideEffect: 'write',
     edits: [],
     headerParams: [],
     client: { revision: '2026-07-28', info: undefined, capabilities: {} },

@@ -1,4 +1,4 @@
-import type { CacheHint, Era, HeaderParam, JsonObject, ServerFacts, ToolDefinition, Validate } from '../protocol/index.ts';
+import type { CacheHint, Era, HeaderParam, JsonObject, ServerFacts, SideEffect, ToolDefinition, Validate } from '../protocol/index.ts';
 
 /** What a server is doing, as its manager reports it. */
 export type ServerState =
@@ -8,8 +8,7 @@ export type ServerState =
   /** Not reachable; the next attempt is at `retryAt` (milliseconds since the epoch). `reason` is public. */
   | { readonly state: 'backing_off'; readonly reason: string; readonly retryAt: number };
 
-/** What happens in the world when a tool runs (DESIGN 5). Unknown means write. */
-export type SideEffect = 'read' | 'idempotent_write' | 'write';
+export type { SideEffect };
 
 /** A check that runs, or the reason why a tool goes without it: the call record says so. */
 export type Check = { readonly validate: Validate } | { readonly skipped: string };

@@ -38,6 +38,7 @@ export const call = (toolName: string, args?: unknown): Call => ({
   method: 'tools/call',
   params: paramsOf({ name: 'exposed', ...(args === undefined ? {} : { arguments: args }) }),
   subject: { member: 'name', value: toolName },
+  sideEffect: 'write',
   edits: [],
   headerParams: [],
   client: { revision: '2026-07-28', info: undefined, capabilities: {} },

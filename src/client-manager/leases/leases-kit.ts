@@ -115,6 +115,7 @@ function callOf(args: readonly JsonObject[] | JsonObject, options: RunOptions): 
     method: 'tools/call',
     params: message.params,
     subject: undefined,
+    sideEffect: 'write',
     edits: [],
     headerParams: [],
     client: { revision: '2026-07-28', info: undefined, capabilities: offers },

@@ -142,6 +142,7 @@ function callOf(method: string, params: JsonObject, as: Asker): Call {
     method,
     params: paramsOf(JSON.stringify(params)),
     subject: undefined,
+    sideEffect: 'write',
     edits: [],
     headerParams: [],
     client: { revision: as.revision ?? '2026-07-28', info: undefined, capabilities: offers },

@@ -58,7 +58,7 @@ const resolvePrompt: Resolve = async (frame, services) => {
   if (typeof name !== 'string') return invalidParams('prompts/get needs params.name, the name of a prompt.');
   const { prompt, entry } = await promptOf(name, frame, services);
   if (entry !== undefined && (prompt !== undefined || neverReached(entry) || mayHave(frame, services, entry, 'prompts')))
-    return through(frame, services, entry, { subject: { member: 'name', value: prompt?.item.id ?? name } });
+    return through(frame, services, entry, { sideEffect: 'read', subject: { member: 'name', value: prompt?.item.id ?? name } });
   return invalidParams(`Unknown prompt: ${name.slice(0, 128)}. prompts/list shows the prompts of ${frame.endpoint.path}.`);
 };
 
@@ -71,7 +71,7 @@ const resolveResource: Resolve = async (frame, services) => {
   if (resolved === undefined || entry === undefined) return resourceNotFound(frame, uri);
   // Upstreams know their resources themselves, as templates stand for any number; what StockPulse has is in the catalogue.
   if (entry.kind === 'stockpulse' && !declares(frame, entry, 'resources')) return resourceNotFound(frame, uri);
-  return through(frame, services, entry, { subject: { member: 'uri', value: resolved.uri } });
+  return through(frame, services, entry, { sideEffect: 'read', subject: { member: 'uri', value: resolved.uri } });
 };
 
 /** The edit that says a completion's `ref` in the server's words; none where they are the client's. */
@@ -102,7 +102,7 @@ const resolveReference: Resolve = async (frame, services) => {
   }
   if (entry === undefined || (entry.kind === 'stockpulse' && !declares(frame, entry, 'completions')))
     return invalidParams('params.ref names nothing that can be completed here.');
-  return through(frame, services, entry, { subject: undefined, edits });
+  return through(frame, services, entry, { sideEffect: 'read', subject: undefined, edits });
 };
 
 const TASKS = { extensions: { [TASKS_EXTENSION]: {} } };
@@ -118,7 +118,10 @@ const resolveTask: Resolve = async (frame, services) => {
   const here = task !== undefined && (serverOf(endpoint) ?? task.server) === task.server;
   const entry = here ? await reached(frame, services, task.server) : undefined;
   if (task === undefined || entry === undefined) return invalidParams('Task not found: params.taskId is not of a task that was made here.');
-  return through(frame, services, entry, { subject: { member: 'taskId', value: task.id } });
+  return through(frame, services, entry, {
+    sideEffect: request.method === 'tasks/get' ? 'read' : 'write',
+    subject: { member: 'taskId', value: task.id },
+  });
 };
 
 /** A method that we do not know, on the endpoint of one server: verbatim (PROTOCOL A14). */

@@ -41,7 +41,12 @@ function toTool(exposed: ExposedTool, frame: Frame, services: Services): Outcome
   frame.exposed = exposed;
   frame.record.tool = name;
   frame.record.sideEffect = tool.sideEffect;
-  return routeTo(frame, services, { server, subject: { member: 'name', value: name }, headerParams: tool.headerParams });
+  return routeTo(frame, services, {
+    server,
+    subject: { member: 'name', value: name },
+    sideEffect: tool.sideEffect,
+    headerParams: tool.headerParams,
+  });
 }
 
 /** The operator may let calls through to tools that a server has and does not list (PROTOCOL B). */

@@ -46,6 +46,8 @@ export type UpstreamEvent = { readonly server: string } & (
       readonly attempts: number;
       readonly durationMs: number;
     }
+  /** Calls to the server fail at once (open), one at a time tries it (half open), or all is well again. */
+  | { readonly kind: 'breaker'; readonly state: 'open' | 'half_open' | 'closed' }
   /** A task could not be read or written; it concerns no server in particular. */
   | { readonly kind: 'tasks_fault'; readonly error: unknown }
   | { readonly kind: 'orphan_ended'; readonly pid: number }

@@ -67,6 +67,7 @@ export function openFrame(incoming: Incoming, era: Era, kind: Kind | undefined, 
       // An attempt may end after the answer, whose record is closed then.
       if (!frame.open) return;
       if (event.kind === 'attempt') record.attempts.push(event.attempt);
+      else if (event.kind === 'cache') record.cache = { state: event.state, ageMs: event.ageMs };
       else if (frame.outcome?.kind !== 'stream') tell(frame, event.method, event.params);
     },
     open: true,

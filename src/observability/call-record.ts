@@ -48,6 +48,8 @@ export interface CallRecord {
   otherMethod?: string;
   /** Rounds in which the client was asked while the call was open. */
   inputRounds?: number;
+  /** Whether a kept result was the answer, and how old it was in milliseconds. */
+  cache?: { readonly state: 'hit' | 'miss' | 'bypass'; readonly ageMs: number };
   /** True for a result that flowed instead of being held. */
   streamed?: boolean;
 }

@@ -131,10 +131,11 @@ function quoted(value: string): string {
 
 /** Members that many calls do not have; each with its leading comma. */
 function rareMembers(record: CallRecord, redactor: Redactor): string {
-  const { errorCode, traceId, notValidated, errorDetail, sideEffect, otherMethod, inputRounds, streamed } = record;
+  const { errorCode, traceId, notValidated, errorDetail, sideEffect, otherMethod, inputRounds, streamed, cache } = record;
   let text = '';
   if (otherMethod !== undefined) text += `,"otherMethod":${quoted(redactor.name(otherMethod))}`;
   if (inputRounds !== undefined) text += `,"inputRounds":${inputRounds}`;
+  if (cache !== undefined) text += `,"cache":"${cache.state}","cacheAgeMs":${Math.round(cache.ageMs)}`;
   if (streamed === true) text += ',"streamed":true';
   if (sideEffect !== undefined) text += `,"sideEffect":"${sideEffect}"`;
   if (errorCode !== undefined) text += `,"errorCode":${quoted(errorCode)}`;

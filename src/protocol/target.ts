@@ -17,6 +17,23 @@ export interface ClientFacts {
 export interface Caller {
   readonly principal: string;
   readonly scopes: ReadonlySet<string>;
+  /** Of a legacy client that can be asked. */
+  readonly session?: CallerSession | undefined;
+}
+
+/** A legacy client's session, for a target that keeps something for it. */
+export interface CallerSession {
+  /** Asks the client apart from its requests; undefined while it listens to nothing. */
+  readonly ask: AskClient | undefined;
+  /** Tells the watcher what happens, until the function that it returns is called. */
+  watch(watcher: SessionWatcher): () => void;
+}
+
+export interface SessionWatcher {
+  /** What the client would answer to `roots/list` is another list now. */
+  rootsChanged(): void;
+  /** Nothing comes after it. Called at once where the session is over already. */
+  ended(): void;
 }
 
 /** What a request is about (a tool, prompt, resource or task), as the target calls it: it replaces that member of params. */
@@ -46,7 +63,7 @@ export interface Call {
   readonly state: string | undefined;
   /** `inputResponses` for the round before. */
   readonly answers: JsonText | undefined;
-  /** Lowest level of the log messages that the client wants with this call; undefined for none. */
+  /** Lowest level of the log messages that the client asked for; undefined for none, and for a legacy client that leaves it to the server. */
   readonly logLevel: LogLevel | undefined;
   /** True if the client wants progress notifications. */
   readonly progress: boolean;
@@ -66,6 +83,8 @@ export interface Attempt {
 
 export type CallEvent =
   | { readonly kind: 'attempt'; readonly attempt: Attempt }
+  /** A result could have been kept or was; `ageMs` is how old it is. */
+  | { readonly kind: 'cache'; readonly state: 'hit' | 'miss' | 'bypass'; readonly ageMs: number }
   /** A notification that belongs to the call, as it came: `notifications/progress` (with a token of the target's leg), `notifications/message`. */
   | { readonly kind: 'notification'; readonly method: string; readonly params: JsonText | undefined };
 
@@ -141,8 +160,8 @@ export interface ResultSink {
   /** JSON text of the id of the client's request. */
   readonly idText: string;
   write(bytes: Buffer): boolean;
-  /** `failure` if the target broke off: the response is incomplete then. */
-  end(failure: Failure | undefined): void;
+  /** `failure` if the target broke off: the response is incomplete then. `isError` if the result is a tool's error. */
+  end(failure: Failure | undefined, isError?: boolean): void;
 }
 
 /** What a client wants to hear of one target, by the target's own names. List changes are not in it: the catalogue knows them. */
@@ -169,8 +188,16 @@ export interface Listening {
 /** Whatever can carry out a call: an upstream, a group of upstreams, the StockPulse server. Never throws and never rejects. */
 export interface Target {
   handle(call: Call, context: CallContext): Promise<Outcome>;
-  /** A client of this era is about to use it: a target that has an era of its own for that gets it ready. Takes a moment at most; never rejects. */
-  prepare?(era: Era): Promise<void>;
+  /**
+   * A client of this era, which can be asked or not, is about to use it: a target that has an era of its own for that, or shows more to such
+   * clients, gets it ready. Takes a moment at most; never rejects.
+   */
+  prepare?(era: Era, asks?: boolean): Promise<void>;
+  /**
+   * Somebody of this era wants a list whose lifetime is over: it is read again, once for all who want it before that begins. Resolves when it
+   * was read, or could not be, or after `deadlineMs`; never rejects.
+   */
+  refresh?(list: 'tools' | 'prompts' | 'resources', era: Era, deadlineMs: number): Promise<void>;
   /** Tells of changes until it is closed, over reconnections too. Absent where a target announces nothing. */
   listen?(interest: Interest, caller: Caller, onAnnouncement: (announcement: Announcement) => void): Listening;
 }

@@ -73,7 +73,7 @@ export class MintedTask {
     if (event.kind === 'attempt') {
       this.#via = event.attempt.via;
       this.#attempts++;
-    } else if (event.method === 'notifications/progress') this.say(event.params?.value.message);
+    } else if (event.kind === 'notification' && event.method === 'notifications/progress') this.say(event.params?.value.message);
   };
 
   /** A new status message, if it is one. */

@@ -232,7 +232,12 @@ describe('the store', () => {
   });
 
   it('holds its caps and counts right, whatever comes', () => {
-    const step = fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'), size: fc.nat(400), now: fc.nat(50), get: fc.boolean() });
+    const step = fc.record({
+      key: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'),
+      size: fc.nat(400),
+      now: fc.nat(50),
+      get: fc.boolean(),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const caps = new Caps();

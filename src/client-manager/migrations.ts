@@ -31,8 +31,23 @@ async function tasks(db: Kysely<unknown>): Promise<void> {
   await sql`create index mcp_tasks_by_expiry on mcp_tasks (expires_at)`.execute(db);
 }
 
+async function pins(db: Kysely<unknown>): Promise<void> {
+  await sql`
+    create table client_manager_pins (
+      server text not null,
+      era text not null,
+      name text not null,
+      fingerprint text not null,
+      definition text not null,
+      accepted_at timestamptz not null,
+      accepted_by text not null,
+      primary key (server, era, name)
+    )`.execute(db);
+}
+
 /** The schema of this room: what was found out about servers, and the tasks that we minted. */
 export const clientManagerMigrations: readonly Migration[] = [
   { name: 'client-manager-001-verdicts', up: verdicts },
   { name: 'client-manager-002-tasks', up: tasks },
+  { name: 'client-manager-003-pins', up: pins },
 ];

@@ -29,8 +29,21 @@ export interface TaskTable {
   error: string | null;
 }
 
+/** A tool's definition as it was accepted; `definition` is JSON text. */
+export interface PinTable {
+  server: string;
+  era: string;
+  name: string;
+  fingerprint: string;
+  definition: string;
+  accepted_at: Time;
+  /** `first_use`, or the principal who accepted it. */
+  accepted_by: string;
+}
+
 /** The tables that this room owns. */
 export interface ClientManagerTables {
   mcp_tasks: TaskTable;
+  client_manager_pins: PinTable;
   client_manager_verdicts: VerdictTable;
 }

@@ -8,7 +8,6 @@ import {
   type Call,
   type CallContext,
   type Caller,
-  type Era,
   type Interest,
   type JsonText,
   type Listening,
@@ -16,6 +15,7 @@ import {
 } from '../../protocol/index.ts';
 import type { Clock } from '../../shared/index.ts';
 import { canonicalJson } from '../leases/canonical.ts';
+import { PassingTarget } from '../passing-target.ts';
 import type { MintingInner } from '../tasks/minting-target.ts';
 import type { Part, ResultStore, StoredResult } from './store.ts';
 
@@ -53,28 +53,19 @@ const NEVER: readonly unknown[] = [undefined, null];
  * A server some of whose results are kept: those of tools that its operator named, and resources for as long as the server says (PROTOCOL
  * A11, C7). A write drops what was kept of its server. Everything else passes.
  */
-export class CachingTarget implements MintingInner {
+export class CachingTarget extends PassingTarget {
   readonly #options: CachingTargetOptions;
 
   constructor(options: CachingTargetOptions) {
+    super(options.inner);
     this.#options = options;
   }
 
-  async prepare(era: Era): Promise<void> {
-    await this.#options.inner.prepare?.(era);
-  }
-
-  completes(call: Call): boolean {
-    return this.#options.inner.completes(call);
-  }
-
-  listen(interest: Interest, caller: Caller, onAnnouncement: (announcement: Announcement) => void): Listening {
-    const { inner } = this.#options;
-    const heard = (announcement: Announcement): void => {
+  override listen(interest: Interest, caller: Caller, onAnnouncement: (announcement: Announcement) => void): Listening {
+    return super.listen(interest, caller, (announcement) => {
       if (announcement.method === 'notifications/resources/updated') this.drop('resources');
       onAnnouncement(announcement);
-    };
-    return inner.listen?.(interest, caller, heard) ?? { honoured: Promise.resolve({ uris: [], taskIds: [] }), close: () => undefined };
+    });
   }
 
   /** What was kept is no longer true: the server says that it changed. */
@@ -83,10 +74,9 @@ export class CachingTarget implements MintingInner {
   }
 
   handle(call: Call, context: CallContext): Promise<Outcome> {
-    if (call.sideEffect !== 'read')
-      return this.#options.tools.size === 0 ? this.#options.inner.handle(call, context) : this.#write(call, context);
+    if (call.sideEffect !== 'read') return this.#options.tools.size === 0 ? this.inner.handle(call, context) : this.#write(call, context);
     const plan = this.#planOf(call);
-    return plan === undefined ? this.#options.inner.handle(call, context) : this.#read(call, context, plan);
+    return plan === undefined ? this.inner.handle(call, context) : this.#read(call, context, plan);
   }
 
   /** Undefined for a call that is never looked up. A round of a call is its caller's alone. */
@@ -99,7 +89,7 @@ export class CachingTarget implements MintingInner {
 
   async #write(call: Call, context: CallContext): Promise<Outcome> {
     try {
-      return await this.#options.inner.handle(call, context);
+      return await this.inner.handle(call, context);
     } finally {
       this.drop('tools');
       this.drop('resources');
@@ -107,7 +97,7 @@ export class CachingTarget implements MintingInner {
   }
 
   async #read(call: Call, context: CallContext, plan: Plan): Promise<Outcome> {
-    const { inner, store, clock, server } = this.#options;
+    const { store, clock, server } = this.#options;
     const wish = wishOf(call);
     const key = wish === 'bypass' ? '' : this.#keyOf(call, plan, plan.tool?.shared === true);
     const open = wish !== undefined || plan.tool !== undefined ? '' : this.#keyOf(call, plan, true);
@@ -118,7 +108,7 @@ export class CachingTarget implements MintingInner {
       if (kept !== undefined) return this.#hit(kept, plan, context);
     }
     const version = store.version(server, plan.part);
-    const outcome = await inner.handle(call, context);
+    const outcome = await this.inner.handle(call, context);
     if (outcome.kind !== 'complete' || outcome.result.value.isError === true) return outcome;
     if (wish !== 'bypass' && store.version(server, plan.part) === version) this.#keep(call, plan, key, outcome.result);
     // A resource that its server does not want to be kept is none of ours.

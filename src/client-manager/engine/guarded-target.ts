@@ -1,24 +1,20 @@
-import type { Announcement, Call, CallContext, Caller, Era, Failure, Interest, Listening, Outcome, Target } from '../../protocol/index.ts';
+import type { Call, CallContext, Failure, Outcome } from '../../protocol/index.ts';
 import { sleep, type Caps } from '../../shared/index.ts';
 import { Backoff } from '../backoff.ts';
 import { outcomeOfReply } from '../calls.ts';
 import type { Emit } from '../events.ts';
 import type { Failures } from '../failures.ts';
+import { PassingTarget } from '../passing-target.ts';
+import type { MintingInner } from '../tasks/minting-target.ts';
 import { settledWithin } from '../waiting.ts';
 import { Breaker, DEFAULT_BREAKER, type BreakerState } from './breaker.ts';
 import { Flights, mayShare, type Flight } from './flights.ts';
 import { Gate } from './gate.ts';
 import { mayRepeat, signOf } from './retries.ts';
 
-/** What calls are carried out by. */
-export interface GuardedInner extends Target {
-  /** See `MintingInner`. */
-  completes(call: Call): boolean;
-}
-
 export interface GuardedTargetOptions {
   readonly server: string;
-  readonly inner: GuardedInner;
+  readonly inner: MintingInner;
   readonly failures: Failures;
   readonly caps: Caps;
   readonly emit: Emit;
@@ -54,7 +50,7 @@ export const DEFAULT_ENGINE = { retries: 2, retryFirstMs: 100, retryMaxMs: 2_000
  * How calls to one server are carried out: no more at once than it takes, none while it fails, the same question of the same caller once,
  * and again where that can do no harm (DESIGN 5, PROTOCOL A8).
  */
-export class GuardedTarget implements GuardedInner {
+export class GuardedTarget extends PassingTarget {
   readonly #options: GuardedTargetOptions;
   readonly #gate: Gate;
   readonly #breaker: Breaker;
@@ -62,6 +58,7 @@ export class GuardedTarget implements GuardedInner {
   readonly #now: () => number;
 
   constructor(options: GuardedTargetOptions) {
+    super(options.inner);
     const { server, policy, caps, emit } = options;
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
@@ -82,19 +79,6 @@ export class GuardedTarget implements GuardedInner {
 
   stop(): void {
     this.#gate.stop();
-  }
-
-  async prepare(era: Era): Promise<void> {
-    await this.#options.inner.prepare?.(era);
-  }
-
-  completes(call: Call): boolean {
-    return this.#options.inner.completes(call);
-  }
-
-  listen(interest: Interest, caller: Caller, onAnnouncement: (announcement: Announcement) => void): Listening {
-    const listening = this.#options.inner.listen?.(interest, caller, onAnnouncement);
-    return listening ?? { honoured: Promise.resolve({ uris: [], taskIds: [] }), close: () => undefined };
   }
 
   handle(call: Call, context: CallContext): Promise<Outcome> {
@@ -162,7 +146,7 @@ export class GuardedTarget implements GuardedInner {
   /** One attempt, once there is a place for it. */
   async #admitted(call: Call, context: CallContext, expiresAt: number): Promise<Outcome> {
     const waitMs = this.#breaker.enter(call.sideEffect === 'read');
-    const { failures, inner } = this.#options;
+    const { failures } = this.#options;
     if (waitMs > 0)
       return outcomeOfReply(failures.unavailable('its last calls failed, so it is left alone for a moment', undefined, waitMs));
     const { epoch } = this.#breaker;
@@ -173,7 +157,7 @@ export class GuardedTarget implements GuardedInner {
       }
       try {
         const left = Math.max(1, expiresAt - this.#now());
-        const outcome = await inner.handle(left >= call.deadlineMs ? call : { ...call, deadlineMs: left }, context);
+        const outcome = await this.inner.handle(left >= call.deadlineMs ? call : { ...call, deadlineMs: left }, context);
         this.#judge(outcome, epoch);
         return outcome;
       } finally {

@@ -10,29 +10,30 @@ import {
   type ClientManager,
   type UpstreamConfig,
 } from './client-manager/index.ts';
-import { configNotes, secretsOf, type Config } from './config/index.ts';
-import { ADMIN_PREFIX } from './contract/index.ts';
+import { configNotes, secretsOf, type Config, type ConfigOrigin } from './config/index.ts';
+import { ADMIN_PREFIX, type DoctorCheck } from './contract/index.ts';
 import { createGateway, type McpGateway } from './gateway/index.ts';
 import { createHttpHost, readinessOf, type HttpHost } from './http/index.ts';
 import { addGauges, Log, Metrics, Recorder, Redactor, reportEvent } from './observability/index.ts';
+import { serveLocalStreams, serveOwnStdio } from './local-clients.ts';
 import type { Target } from './protocol/index.ts';
 import { Registry } from './registry/index.ts';
 import {
   apiCaller,
-  createApiKeys,
+  checkMasterKey,
   createAuditTrail,
   createSealer,
   masterKey,
+  openKeys,
   readKeyFile,
   securityMigrations,
   writeKeyFile,
   type ApiKeys,
-  type Authentication,
   type FirstKeys,
   type SecurityTables,
 } from './security/index.ts';
 import { createLocalServer } from './server-manager/index.ts';
-import { AppError, Caps, systemClock } from './shared/index.ts';
+import { Caps, systemClock } from './shared/index.ts';
 import {
   acquireOwnership,
   checkClaim,
@@ -43,6 +44,7 @@ import {
   type OwnerInfo,
   type Storage,
 } from './storage/index.ts';
+import { windDown } from './wind-down.ts';
 
 export const VERSION: string = packageJson.version;
 
@@ -64,6 +66,10 @@ export interface StartOptions {
   /** Storage and the local socket only, no upstreams: for a command while nobody runs. */
   readonly offline?: boolean;
   readonly log?: 'stderr' | 'silent';
+  /** How long what is under way at `close` may take to come to its end: milliseconds. For tests. */
+  readonly graceMs?: number;
+  /** Where the configuration came from: doctor tells when that changed. */
+  readonly origin?: ConfigOrigin;
 }
 
 /** How we introduce ourselves, to clients and to upstreams. */
@@ -73,7 +79,6 @@ const LIST_WAIT_MS = 2000;
 const PAGE_SIZE = 200;
 const STDIO_IN_FLIGHT = 256;
 const LIST_TTL_MS = 300_000;
-const SHARED_RELOAD_MS = 5000;
 
 /** Who owns the data folder now, if anybody. */
 export function findOwner(dataDir: string): OwnerInfo | undefined {
@@ -97,24 +102,6 @@ function createPlatform(config: Config, keys: ApiKeys): StockPulse {
   return createStockPulse({ clock, seed: config.market.seed, authenticate: (headers) => apiCaller(keys, headers) });
 }
 
-async function openKeys(storage: Storage, caps: Caps, log: Log, file: string): Promise<ApiKeys> {
-  const keys: ApiKeys = await createApiKeys({
-    db: typedDb<SecurityTables>(storage),
-    clock: systemClock,
-    caps,
-    onFault: (error) => log.event('warn', 'keys_fault', { error }),
-    // Another replica's revocation has to hold here within seconds.
-    reloadMs: storage.kind === 'postgres' ? SHARED_RELOAD_MS : undefined,
-    onRotated(principalId, secret) {
-      // The file's own key was rotated: desktop hosts that start `stockpulse stdio` go on working.
-      const held = keys.authenticate(`Bearer ${readKeyFile(file) ?? ''}`);
-      if (held.ok && held.principal.id === principalId) writeKeyFile(file, secret);
-    },
-  });
-  keys.start();
-  return keys;
-}
-
 /** Comes last of all: keys of a start that failed behind them would be shown to nobody, and the next start makes none. */
 async function makeFirstKeys({ config, keys, agentKeyFile }: Built): Promise<FirstKeys | undefined> {
   const deliver = (made: FirstKeys): Promise<void> => Promise.resolve(writeKeyFile(agentKeyFile, made.agent));
@@ -130,12 +117,15 @@ interface Built {
   readonly metrics: Metrics;
   readonly storage: Storage;
   readonly keys: ApiKeys;
+  readonly keyNotes: readonly DoctorCheck[];
   readonly agentKeyFile: string;
   readonly registry: Registry;
   readonly platform: StockPulse;
   readonly upstreams: readonly UpstreamConfig[];
   readonly clients: ClientManager;
   readonly mcp: McpGateway;
+  readonly ending: AbortController;
+  readonly served: Set<Promise<unknown>>;
 }
 
 /** Where it listens. `url` is null while only the local socket is served. */
@@ -146,7 +136,7 @@ interface Place {
 
 function createMcp(
   config: Config,
-  parts: Pick<Built, 'caps' | 'log' | 'registry' | 'clients'> & { recorder: Recorder; local: Target; platform: StockPulse },
+  parts: Pick<Built, 'caps' | 'log' | 'registry' | 'clients'> & { recorder: Recorder; local: Target; platform: StockPulse; master: Buffer },
 ): McpGateway {
   const { caps, log, registry, clients, recorder, local, platform } = parts;
   const { limits } = config;
@@ -157,7 +147,7 @@ function createMcp(
     clock: systemClock,
     target: (server) => (server === platform.name ? local : clients.target(server)),
     policyOf: (server) => config.mcpServers[server],
-    sealer: createSealer(masterKey(config.dataDir, config.security.masterKey)),
+    sealer: createSealer(parts.master),
     settings: { ...IDENTITY, pageSize: PAGE_SIZE, listWaitMs: LIST_WAIT_MS, deadlineMs: limits.callSeconds * 1000 },
     limits: {
       bodyBytes: limits.bodyBytes,
@@ -209,45 +199,12 @@ function createHost(config: Config, parts: Pick<Built, 'keys' | 'caps' | 'log' |
   });
 }
 
-async function serveOwnStdio(
-  mcp: McpGateway,
-  keys: ApiKeys,
-  secret: string | undefined,
-  client: { input: Readable; output: Writable; server: string | undefined },
-): Promise<void> {
-  const authenticate = (): Authentication => keys.authenticate(`Bearer ${secret ?? ''}`);
-  const who = authenticate();
-  if (!who.ok) throw new AppError('agent_key_refused', `The key in agent.key is refused: ${who.message}`);
-  if (!mcp.has(client.server))
-    throw new AppError('unknown_server', `There is no server ${client.server}. "stockpulse servers list" shows those that there are.`);
-  await mcp.stdio(client.input, client.output, authenticate, client.server);
-}
-
 /** The first question about all symbols would otherwise wait for the market to be computed. */
 function warmUp(platform: StockPulse, stack: AsyncDisposableStack, log: Log): void {
   const controller = new AbortController();
   stack.defer(() => controller.abort());
   platform.warmUp(controller.signal).catch((error: unknown) => {
     if (!controller.signal.aborted) log.event('warn', 'warm_up_failed', { error });
-  });
-}
-
-/** Bare `/mcp` streams of `stockpulse stdio` on the local socket. */
-function serveLocalStreams(host: HttpHost, mcp: McpGateway, log: Log): void {
-  host.onLocalUpgrade('mcp-stdio', ({ authenticate, request, closing, accept, refuse }) => {
-    const server = /^\/mcp(?:\/([a-z0-9-]+))?$/.exec(request.url ?? '')?.[1];
-    if (!mcp.has(server)) {
-      refuse({
-        code: 'server_not_found',
-        message: `There is no server ${server ?? ''} here. "stockpulse servers list" shows those that there are.`,
-      });
-      return;
-    }
-    const stream = accept();
-    mcp
-      .stdio(stream, stream, authenticate, server, closing)
-      .catch((error: unknown) => log.event('error', 'stdio_failed', { error }))
-      .finally(() => stream.end());
   });
 }
 
@@ -261,8 +218,12 @@ async function build(config: Config, options: StartOptions, stack: AsyncDisposab
   const storage = await openStorage({ databaseUrl: config.database.url, dataDir: config.dataDir, migrations, onFault });
   stack.defer(() => storage.close());
   claimFolder(config.dataDir, storage.kind);
+  const master = masterKey(config.dataDir, config.security.masterKey);
+  const parts = { db: typedDb<SecurityTables>(storage), clock: systemClock, shared: storage.kind === 'postgres' };
+  const keyNotes = await checkMasterKey({ ...parts, master, remember: options.offline !== true });
+  for (const { message, advice } of keyNotes) log.event('warn', 'master_key_differs', { message, advice });
   const agentKeyFile = join(config.dataDir, 'agent.key');
-  const keys = await openKeys(storage, caps, log, agentKeyFile);
+  const keys = await openKeys({ ...parts, caps, agentKeyFile, onFault: (error) => log.event('warn', 'keys_fault', { error }) });
   stack.defer(() => keys.stop());
   stack.defer(() => recorder.flush());
   const registry = new Registry();
@@ -271,10 +232,27 @@ async function build(config: Config, options: StartOptions, stack: AsyncDisposab
   const upstreams = upstreamConfigs(config.mcpServers);
   const clients = createUpstreams(config, { registry, caps, log, storage, upstreams });
   stack.defer(() => clients.stop());
-  const mcp = createMcp(config, { caps, log, registry, clients, recorder, local, platform });
+  const mcp = createMcp(config, { caps, log, registry, clients, recorder, local, platform, master });
   stack.defer(() => mcp.close());
   addGauges(metrics, { servers: () => registry.list(), upstreams: () => clients.stats(), sessions: () => mcp.sessions });
-  return { config, caps, log, redactor, metrics, storage, keys, agentKeyFile, registry, platform, upstreams, clients, mcp };
+  return {
+    config,
+    caps,
+    log,
+    redactor,
+    metrics,
+    storage,
+    keys,
+    keyNotes,
+    agentKeyFile,
+    registry,
+    platform,
+    upstreams,
+    clients,
+    mcp,
+    ending: new AbortController(),
+    served: new Set(),
+  };
 }
 
 /** Mounts every surface on a host and starts to listen. */
@@ -287,7 +265,8 @@ async function serve(built: Built, options: StartOptions, startedAt: number, sta
     startedAt,
     url: () => place.url,
     dataDir: config.dataDir,
-    notes: configNotes(config),
+    configFile: options.origin?.digest && options.origin.file,
+    notes: () => [...built.keyNotes, ...configNotes(config, options.origin)],
     redact: (text: string) => redactor.text(text),
   };
   const ports = portsOf({ ...facts, storage, registry, clients, upstreams, mcp, caps });
@@ -298,7 +277,7 @@ async function serve(built: Built, options: StartOptions, startedAt: number, sta
   serveLocalStreams(host, mcp, log);
   host.onWebSocket(mcp.websocket);
   host.onPost(mcp.post);
-  stack.defer(() => host.close(GRACE_MS));
+  stack.defer(() => windDown({ ...built, host }, options.graceMs ?? GRACE_MS));
   if (options.offline === true) {
     await clients.stop();
     place.socketPath = (await host.listenLocal()) ?? '';
@@ -319,7 +298,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
   stack.defer(() => ownership.release());
   const built = await build(config, options, stack);
   const { url, socketPath } = await serve(built, options, startedAt, stack);
-  const { log, clients, mcp, keys, agentKeyFile, platform } = built;
+  const { log, clients, mcp, keys, agentKeyFile, platform, ending, served } = built;
   const firstKeys = await makeFirstKeys(built);
   const owner = { pid: process.pid, socketPath, startedAt: new Date(startedAt).toISOString(), version: VERSION };
   ownership.describe(url === null ? owner : { ...owner, url });
@@ -336,6 +315,11 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     firstKeys,
     agentKeyFile,
     close: () => running.disposeAsync(),
-    serveStdio: (input, output, { server } = {}) => serveOwnStdio(mcp, keys, readKeyFile(agentKeyFile), { input, output, server }),
+    async serveStdio(input, output, { server } = {}) {
+      const client = { input, output, server, closing: ending.signal };
+      const serving = serveOwnStdio(mcp, keys, readKeyFile(agentKeyFile), client).finally(() => served.delete(serving));
+      served.add(serving);
+      await serving;
+    },
   };
 }

@@ -4,7 +4,7 @@ import { messageOf } from '../shared/index.ts';
 
 export interface DoctorOptions {
   readonly nodeVersion: string;
-  /** Findings about the configuration that app.ts made, which sees all of it. */
+  /** Findings about configuration and keys that app.ts made, which sees all of them. */
   readonly notes: readonly DoctorCheck[];
   readonly storage: { readonly kind: string; ready(): Promise<void> };
   readonly registry: Pick<Registry, 'list'>;

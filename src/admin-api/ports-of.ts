@@ -20,8 +20,10 @@ export interface PortSources {
   readonly caps: Caps;
   /** Takes secrets out of what servers said: it goes to whoever asks, and servers print what they should not. */
   readonly redact: (text: string) => string;
-  /** Findings about the configuration, for doctor. */
-  readonly notes: readonly DoctorCheck[];
+  /** The configuration file that was read at the start, if any. */
+  readonly configFile: string | undefined;
+  /** Findings about the configuration and the keys as they are now. */
+  readonly notes: () => readonly DoctorCheck[];
 }
 
 type Ports = Pick<AdminApiOptions, 'restartServer' | 'testServer' | 'listTools' | 'callTool' | 'status' | 'doctor'>;
@@ -97,6 +99,8 @@ function statusOf(sources: PortSources): StatusReply {
     sessions: mcp.sessions,
     callsInFlight: limits.find(({ name }) => name === 'calls_in_flight')?.size ?? 0,
     limits,
+    config: { file: sources.configFile ?? null },
+    warnings: sources.notes().flatMap(({ status, message }) => (status === 'ok' ? [] : [message])),
   };
 }
 
@@ -121,7 +125,7 @@ export function portsOf(sources: PortSources): Ports {
       runDoctor(
         {
           nodeVersion: process.version,
-          notes: sources.notes,
+          notes: sources.notes(),
           storage: sources.storage,
           registry: sources.registry,
           testServer: (name, abort) => testServer(sources, name, abort),

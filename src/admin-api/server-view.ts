@@ -9,9 +9,10 @@ function stateFacts({ state }: ServerEntry): Pick<ServerView, 'state' | 'since' 
       return { state: 'ready', since: iso(state.since) };
     case 'backing_off':
       return { state: 'backing_off', reason: state.reason, retryAt: iso(state.retryAt) };
-    case 'stopped':
     case 'connecting':
-      return { state: state.state };
+      return { state: 'connecting', ...(state.reason === undefined ? {} : { reason: state.reason }) };
+    case 'stopped':
+      return { state: 'stopped' };
   }
 }
 

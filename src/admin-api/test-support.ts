@@ -134,6 +134,8 @@ export async function makeApi(overrides: Partial<AdminApiOptions> = {}): Promise
       sessions: 0,
       callsInFlight: 0,
       limits: [],
+      config: { file: null },
+      warnings: [],
     }),
     doctor: async () => ({ ok: true, checks: [{ name: 'node', status: 'ok', message: 'v24' }] }),
     ...overrides,

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import type { Config } from '../config/index.ts';
+import type { Config, ConfigOrigin } from '../config/index.ts';
 
 /** A running gateway, as far as the command uses it; src/app.ts makes it. */
 export interface Gateway {
@@ -26,6 +26,8 @@ export interface StartOptions {
   /** Storage and the local socket only: for a verb while nobody runs. */
   readonly offline?: boolean;
   readonly log?: 'stderr' | 'silent';
+  /** Where the configuration came from: doctor tells when that changed. */
+  readonly origin?: ConfigOrigin;
 }
 
 /** What the command needs of src/app.ts. */

@@ -33,6 +33,24 @@ const server = (more: object = {}) => ({
   ...more,
 });
 
+const status = (more: object = {}) => ({
+  version: '1.0.0',
+  pid: 4711,
+  node: 'v24.0.0',
+  url: null,
+  startedAt: '2026-01-01T00:00:00Z',
+  uptimeSeconds: 1,
+  storage: 'pglite',
+  dataDir: '/data',
+  servers: { total: 1, ready: 1 },
+  sessions: 0,
+  callsInFlight: 0,
+  limits: [],
+  config: { file: null },
+  warnings: [],
+  ...more,
+});
+
 const priceTool = {
   name: 'get_stock_price',
   server: 'stockpulse',
@@ -288,6 +306,29 @@ describe('verbs over the socket', () => {
     writeFileSync(join(h.dataDir, 'approver'), 'spk_approver\n');
     expect(await h.run('keys', 'create', 'boss', '--scope', 'approve', '--approver-key-file', 'approver')).toBe(0);
     expect(h.asked.at(-1)?.headers['x-stockpulse-approver']).toBe('spk_approver');
+  });
+
+  it('config show and doctor say where the running gateway uses something else', async () => {
+    const changed = 'stockpulse.yaml changed since the gateway was started.';
+    const h = await running({
+      'GET /admin/v1/status': { body: status({ config: { file: '/srv/stockpulse.yaml' }, warnings: [changed] }) },
+    });
+    const other = 'The running gateway (pid 4711) was started with /srv/stockpulse.yaml, not with none.';
+    expect(await h.run('config', 'show')).toBe(0);
+    expect(h.stdout.all.split('\n').slice(0, 4)).toEqual(['# no file: defaults and environment', `# ${other}`, `# ${changed}`, 'server:']);
+    expect(h.stderr.all).toBe('');
+    expect(await h.run('doctor')).toBe(0);
+    expect(h.stdout.all).toContain(`WARN  config   ${other}\n               -> Run the command in the folder`);
+    expect(await h.run('config', 'show', '--json')).toBe(0);
+    expect(h.stderr.all).toBe(`${other}\n${changed}\n`);
+  });
+
+  it('config show says no more where the gateway uses the same, or none runs', async () => {
+    const h = await running({ 'GET /admin/v1/status': { body: status() } });
+    expect(await h.run('config', 'show')).toBe(0);
+    h.owner = undefined;
+    expect(await h.run('config', 'show')).toBe(0);
+    expect(h.stdout.all.match(/^#/gm)).toHaveLength(2);
   });
 
   it('doctor adds its own findings to the gateway’s', async () => {

@@ -1,7 +1,8 @@
 import { request, type IncomingMessage } from 'node:http';
-import { Transform, type Duplex, type Readable, type Writable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { CliError, EXIT } from './failure.ts';
+import type { Ends } from './host-link.ts';
 
 const CONNECT_MS = 15_000;
 const MAX_REFUSAL_BYTES = 64 * 1024;
@@ -11,10 +12,11 @@ export interface RelayOptions {
   /** `/mcp` or `/mcp/<server>`. */
   readonly path: string;
   readonly key: string;
-  readonly stdin: Readable;
-  readonly stdout: Writable;
-  /** After the end of stdin, answers that are still due may take this long. */
+  /** The host's streams, asked for once the gateway has taken the connection. */
+  readonly attach: () => Ends;
+  /** After the end of the input, answers that are still due may take this long. */
   readonly drainMs: number;
+  /** Aborts when the host is gone, or the end was asked for. */
   readonly signal: AbortSignal;
 }
 
@@ -37,7 +39,9 @@ async function refusal(response: IncomingMessage): Promise<CliError> {
   } catch {
     // Not JSON: the status must do.
   }
-  return new CliError('refused', `The gateway refused the connection: ${message}`, EXIT.unreachable);
+  // One that is full, or about to stop, may take it a moment later.
+  const code = response.statusCode === 503 ? 'refused_for_now' : 'refused';
+  return new CliError(code, `The gateway refused the connection: ${message}`, EXIT.unreachable);
 }
 
 /** An open stream to the owner's local socket; rejects with a CliError if it refuses or does not answer. */
@@ -66,27 +70,28 @@ function connect(options: RelayOptions, abort: AbortSignal): Promise<Duplex> {
 
 /** What ends a relay from our side. */
 class Ending {
-  /** True once the end of stdin, the host or a signal asked for it: the end of the stream is then no failure. */
+  /** True once the end of the input, or the signal, asked for it: the end of the stream is then no failure. */
   wanted = false;
   readonly abort = new AbortController();
   readonly #options: RelayOptions;
+  #input: Readable | undefined;
   #drain: NodeJS.Timeout | undefined;
 
   constructor(options: RelayOptions) {
     this.#options = options;
-    options.stdin.once('end', this.#onInputEnd);
-    options.stdin.once('error', this.#onHostGone);
-    options.stdout.once('error', this.#onHostGone);
-    options.signal.addEventListener('abort', this.#onHostGone, { once: true });
-    if (options.signal.aborted) this.#onHostGone();
+    options.signal.addEventListener('abort', this.#onSignal, { once: true });
+    if (options.signal.aborted) this.#onSignal();
+  }
+
+  watch(input: Readable): void {
+    this.#input = input;
+    input.once('end', this.#onInputEnd);
   }
 
   dispose(): void {
-    const { stdin, signal } = this.#options;
     clearTimeout(this.#drain);
-    signal.removeEventListener('abort', this.#onHostGone);
-    stdin.off('end', this.#onInputEnd);
-    stdin.pause();
+    this.#options.signal.removeEventListener('abort', this.#onSignal);
+    this.#input?.off('end', this.#onInputEnd);
   }
 
   readonly #onInputEnd = (): void => {
@@ -94,65 +99,44 @@ class Ending {
     this.#drain = setTimeout(() => this.abort.abort(), this.#options.drainMs);
   };
 
-  readonly #onHostGone = (): void => {
+  readonly #onSignal = (): void => {
     this.wanted = true;
     this.abort.abort();
   };
 }
 
-const LF = 10;
-
-/** The owner writes empty lines to see whether we are still there; a host expects messages and nothing else. */
-function withoutEmptyLines(): Transform {
-  let atStart = true;
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      const parts: Buffer[] = [];
-      let from = 0;
-      for (let end = chunk.indexOf(LF); end >= 0; end = chunk.indexOf(LF, end + 1)) {
-        if (end > from || !atStart) parts.push(chunk.subarray(from, end + 1));
-        from = end + 1;
-        atStart = true;
-      }
-      if (from < chunk.length) {
-        parts.push(chunk.subarray(from));
-        atStart = false;
-      }
-      done(null, parts.length === 1 ? parts[0] : Buffer.concat(parts));
-    },
-  });
-}
-
 /** Copies both ways until the owner's side ends or `abort` fires. */
-async function copy(socket: Duplex, { stdin, stdout }: RelayOptions, abort: AbortSignal): Promise<void> {
+async function copy(socket: Duplex, { input, output }: Ends, abort: AbortSignal): Promise<void> {
   // `finished` reports errors; those after it mean nothing any more.
   socket.on('error', () => {});
-  const messages = withoutEmptyLines();
   const stop = (): void => {
     socket.destroy();
-    messages.destroy();
+    output.destroy();
   };
   abort.addEventListener('abort', stop, { once: true });
   if (abort.aborted) stop();
-  stdin.pipe(socket);
-  socket.pipe(messages).pipe(stdout, { end: false });
+  input.pipe(socket);
+  socket.pipe(output, { end: false });
   // A reset says no more than an end does.
   await finished(socket, { writable: false }).catch(() => undefined);
-  stdin.unpipe(socket);
-  messages.end();
-  await finished(messages).catch(() => undefined);
+  input.unpipe(socket);
+  output.end();
+  await finished(output).catch(() => undefined);
   socket.destroy();
 }
 
 /**
- * Connects stdin and stdout with the owner's stream until one side ends. Resolves at the end of stdin, once the answers still due came or
- * their time is up, and when the host closed our stdout. Rejects with CliError `gateway_gone` if the owner ends first.
+ * Connects the host with the owner's stream until one side ends. Resolves at the end of the input, once the answers still due came or their
+ * time is up, and when the signal aborts. Rejects with CliError `gateway_gone` if the owner ends first; `unreachable` and `refused_for_now`
+ * may pass.
  */
 export async function relay(options: RelayOptions): Promise<void> {
   const ending = new Ending(options);
   try {
     const socket = await connect(options, ending.abort.signal);
-    await copy(socket, options, ending.abort.signal);
+    const ends = options.attach();
+    ending.watch(ends.input);
+    await copy(socket, ends, ending.abort.signal);
   } catch (error) {
     if (!ending.wanted) throw error;
   } finally {

@@ -85,15 +85,6 @@ describe('stdio as a relay', () => {
     expect(h.stdout.all).toBe(down);
   });
 
-  it('exits with 5 and says so if the owner goes away', async () => {
-    const { h, peer } = await owner();
-    const run = h.run('stdio');
-    (await peer).socket.destroy();
-    expect(await run).toBe(5);
-    expect(h.stderr.all).toContain('The gateway went away.');
-    expect(h.stdout.all).toBe('');
-  });
-
   it('ends when the host closes our output', async () => {
     const { h, peer } = await owner();
     const run = h.run('stdio');
@@ -125,6 +116,232 @@ describe('stdio as a relay', () => {
     rmSync(join(h.dataDir, 'agent.key'));
     expect(await h.run('stdio')).toBe(5);
     expect(h.stderr.all).toContain(join(h.dataDir, 'agent.key'));
+    expect(h.stderr.all).toContain('on one that has keys already, make one with "stockpulse keys create NAME"');
+  });
+});
+
+/** A running owner of which every connection is handed to the test. */
+async function owners(): Promise<{ h: Harness; next: () => Promise<Talk> }> {
+  const h = (harness = await new Harness().running());
+  const come: Talk[] = [];
+  h.onUpgrade = (_request, socket) => {
+    socket.on('error', () => {});
+    socket.write(SWITCH);
+    come.push(new Talk(socket));
+  };
+  return {
+    h,
+    async next() {
+      while (come.length === 0) await pause(5);
+      return come.shift() as Talk;
+    },
+  };
+}
+
+/** The owner's end of one connection. */
+class Talk {
+  readonly socket: Duplex;
+  #text = '';
+
+  constructor(socket: Duplex) {
+    this.socket = socket;
+    socket.on('data', (chunk: Buffer) => (this.#text += chunk.toString()));
+  }
+
+  say(message: object): void {
+    this.socket.write(`${JSON.stringify(message)}\n`);
+  }
+
+  /** The first messages of the host. */
+  async heard(count: number): Promise<unknown[]> {
+    for (;;) {
+      const lines = this.#text.split('\n').slice(0, -1);
+      if (lines.length >= count) return lines.map((line) => JSON.parse(line) as unknown);
+      await pause(5);
+    }
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const linesOf = (h: Harness): unknown[] =>
+  h.stdout.all
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as unknown);
+
+async function hostHears(h: Harness, count: number): Promise<unknown[]> {
+  while (linesOf(h).length < count) await pause(5);
+  return linesOf(h);
+}
+
+const ask = (id: number | string, method: string, params: object = {}) => ({ jsonrpc: '2.0', id, method, params });
+const tell = (method: string, params: object = {}) => ({ jsonrpc: '2.0', method, params });
+const answer = (id: number | string, result: object = {}) => ({ jsonrpc: '2.0', id, result });
+
+describe('stdio whose gateway goes away', () => {
+  const hostSays = (h: Harness, ...messages: object[]): void => {
+    for (const message of messages) h.stdin.write(`${JSON.stringify(message)}\n`);
+  };
+
+  it('answers what is open, and goes on with the next one as if nothing had happened', async () => {
+    const { h, next } = await owners();
+    const run = h.run('stdio');
+    const first = await next();
+    const session = [ask(0, 'initialize', { protocolVersion: '2025-11-25' }), tell('notifications/initialized')];
+    hostSays(h, ...session);
+    first.say(answer(0, { serverInfo: {} }));
+    await hostHears(h, 1);
+    hostSays(h, ask(1, 'logging/setLevel'), ask(2, 'resources/subscribe', { uri: 'a:b' }), ask(3, 'resources/subscribe', { uri: 'c:d' }));
+    hostSays(h, ask(4, 'resources/unsubscribe', { uri: 'c:d' }));
+    for (const id of [1, 2, 3, 4]) first.say(answer(id));
+    hostSays(
+      h,
+      ask('call', 'tools/call', { name: 'x' }),
+      ask(5, 'tools/list'),
+      ask(6, 'tools/call'),
+      tell('notifications/cancelled', { requestId: 6 }),
+    );
+    first.say(ask(77, 'roots/list'));
+    await first.heard(10);
+    await hostHears(h, 6);
+    first.socket.write('{"jsonrpc":"2.0","id":5,"resu');
+    await pause(20);
+    first.socket.destroy();
+    const second = await next();
+    // The session, in its order, and nothing that was answered.
+    expect(await second.heard(4)).toEqual([...session, ask(1, 'logging/setLevel'), ask(2, 'resources/subscribe', { uri: 'a:b' })]);
+    for (const id of [0, 1, 2]) second.say(answer(id));
+    hostSays(h, ask(7, 'tools/call'));
+    expect((await second.heard(5)).at(-1)).toEqual(ask(7, 'tools/call'));
+    second.say(answer(7, { content: [] }));
+    const lost = (await hostHears(h, 10)).slice(6);
+    expect(lost).toEqual([
+      tell('notifications/cancelled', { requestId: 77, reason: 'The gateway went away.' }),
+      {
+        jsonrpc: '2.0',
+        id: 'call',
+        error: {
+          code: 5020,
+          message: 'The gateway went away before it answered. Its outcome is unknown: find out before you send it again.',
+          data: { code: 'outcome_unknown', executed: 'unknown', retryable: false },
+        },
+      },
+      {
+        jsonrpc: '2.0',
+        id: 5,
+        error: {
+          code: 5020,
+          message: 'The gateway went away before it answered. Send the request again.',
+          data: { code: 'upstream_unavailable', executed: 'unknown', retryable: true },
+        },
+      },
+      answer(7, { content: [] }),
+    ]);
+    h.stdin.end();
+    await once(second.socket, 'end');
+    second.socket.end();
+    expect(await run).toBe(0);
+    expect(h.stderr.all).toContain('The gateway went away: looking for another one');
+  });
+
+  it('has initialize answered by the next one, if the first had not', async () => {
+    const { h, next } = await owners();
+    const run = h.run('stdio');
+    const first = await next();
+    hostSays(h, ask('i', 'initialize'));
+    h.stdin.write('{"jsonrpc":"2.0",');
+    await first.heard(1);
+    first.socket.destroy();
+    const second = await next();
+    expect(await second.heard(1)).toEqual([ask('i', 'initialize')]);
+    second.say(answer('i'));
+    h.stdin.write('"id":2,"method":"ping"}\n');
+    expect((await second.heard(2))[1]).toEqual({ jsonrpc: '2.0', id: 2, method: 'ping' });
+    expect(await hostHears(h, 1)).toEqual([answer('i')]);
+    h.stdin.end();
+    await once(second.socket, 'end');
+    second.socket.end();
+    expect(await run).toBe(0);
+  });
+
+  it('becomes the gateway if none is left, and tells itself the session', async () => {
+    const { h, next } = await owners();
+    const run = h.run('stdio');
+    const first = await next();
+    hostSays(h, ask(0, 'initialize'), tell('notifications/initialized'));
+    first.say(answer(0));
+    await hostHears(h, 1);
+    await first.heard(2);
+    let told = '';
+    h.serveStdio = async (input, output) => {
+      input.on('data', (chunk: Buffer) => (told += chunk.toString()));
+      output.write(`${JSON.stringify(answer(0))}\n${JSON.stringify(answer(1))}\n`);
+      await once(input, 'end');
+    };
+    h.owner = undefined;
+    first.socket.destroy();
+    while (!h.stderr.all.includes('taking its place')) await pause(5);
+    hostSays(h, ask(1, 'ping'));
+    expect(await hostHears(h, 2)).toEqual([answer(0), answer(1)]);
+    h.stdin.end();
+    expect(await run).toBe(0);
+    expect(
+      told
+        .split('\n')
+        .slice(0, 3)
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([ask(0, 'initialize'), tell('notifications/initialized'), ask(1, 'ping')]);
+    expect(h.closed).toBe(1);
+  });
+
+  it('waits while the old one closes and takes nobody', async () => {
+    const { h, next } = await owners();
+    const run = h.run('stdio');
+    const first = await next();
+    const accept = h.onUpgrade;
+    let refusals = 0;
+    h.onUpgrade = (request, socket) => {
+      if (++refusals > 2) return accept(request, socket);
+      socket.end('HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+    };
+    first.socket.destroy();
+    const second = await next();
+    h.stdin.end();
+    await once(second.socket, 'end');
+    second.socket.end();
+    expect(await run).toBe(0);
+    expect(refusals).toBe(3);
+  });
+
+  it('exits with 5 and says so if each goes away at once', async () => {
+    const { h } = await owners();
+    h.onUpgrade = (_request, socket) => {
+      socket.on('error', () => {});
+      socket.write(SWITCH, () => socket.destroy());
+    };
+    expect(await h.run('stdio')).toBe(5);
+    expect(h.stderr.all).toContain('The gateway went away.');
+    expect(h.stdout.all).toBe('');
+  });
+
+  it('passes on lines that are too long to look into, and nothing of one whose gateway is gone', async () => {
+    const { h, next } = await owners();
+    const run = h.run('stdio');
+    const first = await next();
+    let bytes = 0;
+    first.socket.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    const half = 'x'.repeat(5_000_000);
+    h.stdin.write(half);
+    while (bytes < half.length) await pause(5);
+    first.socket.destroy();
+    const second = await next();
+    h.stdin.write(`${half}\n`);
+    hostSays(h, ask(1, 'ping'));
+    expect(await second.heard(1)).toEqual([ask(1, 'ping')]);
+    h.stdin.end();
+    await once(second.socket, 'end');
+    second.socket.end();
+    expect(await run).toBe(0);
   });
 });
 

@@ -90,6 +90,20 @@ describe('log messages', () => {
     expect((await converse(one, [{ log: 'whose?' }], { logLevel: 'debug' })).logs).toEqual([]);
   });
 
+  it('reach a legacy client that set no level: a modern server is asked for them, a legacy one is not told of a level', async () => {
+    const client = { revision: '2025-11-25', info: undefined, capabilities: {} };
+    for (const era of ['modern', 'legacy']) {
+      const { one, http } = await setup('http', era);
+      expect((await converse(one, [{ log: 'mine' }], { client })).logs).toEqual(['mine']);
+      const sent = (): string[] => (http?.requests ?? []).map(({ body }) => body);
+      const asked = (): number => sent().filter((body) => body.includes('"io.modelcontextprotocol/logLevel":"info"')).length;
+      expect(asked()).toBe(era === 'modern' ? 1 : 0);
+      expect(sent().join()).not.toContain('logging/setLevel');
+      await converse(one, [{ log: 'not wanted' }]);
+      expect(asked()).toBe(era === 'modern' ? 1 : 0);
+    }
+  });
+
   it('are wanted of a legacy HTTP server at the lowest level that anybody wants, once per session', async () => {
     const { one, http } = await setup('http', 'legacy');
     const levels = (): unknown[] =>

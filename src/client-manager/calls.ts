@@ -1,6 +1,7 @@
 import {
-  isObject,
+  isModernCode,
   legacyParams,
+  MAY_ASK,
   modernParams,
   outcomeOf,
   RPC,
@@ -15,6 +16,7 @@ import {
   type Params,
 } from '../protocol/index.ts';
 import type { Connection, Exchange, Reply } from './connection.ts';
+import { withLogs } from './log-level.ts';
 
 /** One leg of a call: what goes out over a connection now. */
 export interface Leg {
@@ -51,9 +53,11 @@ function forward(context: CallContext, method: string, params: Params | undefine
 }
 
 /** Sends the call over the connection and reports the attempt. Never rejects. */
-export async function runLeg({ server, connection, call, context, headerParams, expiresAt, gateway, send }: Leg): Promise<Reply> {
+export async function runLeg(leg: Leg): Promise<Reply> {
+  const { server, connection, context, headerParams, expiresAt, gateway, send } = leg;
   const begun = performance.now();
   const modern = connection.era === 'modern';
+  const call = modern && connection.facts.capabilities.logging !== undefined ? withLogs(leg.call) : leg.call;
   const progressToken = call.progress ? nextToken() : undefined;
   const exchange: Exchange = {
     method: call.method,
@@ -111,17 +115,17 @@ export function looksOutdated(reply: Reply, era: Era): boolean {
   return code === RPC.headerMismatch ? era === 'modern' : code === RPC.invalidParams && UNKNOWN_TOOL.test(message.slice(0, 500));
 }
 
-/** True for an answer that no modern server gives, and that one which speaks only legacy revisions gives to everything: its session is missed. */
-export function looksForeign(reply: Reply, via: string): boolean {
-  if (via !== 'http-modern') return false;
-  if (reply.kind === 'failed') return reply.failure.code === 'upstream_failed' && MISSED.has(statusOf(reply.failure.detail));
-  const { error, status } = reply;
-  return error !== undefined && MISSED.has(status ?? 200) && error.code <= -32_000 && error.code > -32_020;
+/** Whatever wants to be asked, or goes on with what was begun, needs more than the connection that all share. */
+export function isPlain({ state, offers, method }: Call): boolean {
+  return state === undefined && (offers.text === '{}' || !MAY_ASK.has(method));
 }
 
-/** Statuses with which legacy servers refuse a request without a session (S25 transports). */
-const MISSED: ReadonlySet<number> = new Set([400, 404, 405]);
+const REFUSALS: ReadonlySet<number> = new Set([RPC.invalidRequest, RPC.methodNotFound, RPC.invalidParams]);
 
-function statusOf(detail: unknown): number {
-  return isObject(detail) && typeof detail.status === 'number' ? detail.status : 0;
+/** True for an error that wrong calls bring about, and that some servers of the other era give to all calls. */
+export function looksRefused(reply: Reply, era: Era): boolean {
+  if (reply.kind === 'failed' || reply.error === undefined) return false;
+  const { code } = reply.error;
+  if (isModernCode(code)) return era === 'legacy';
+  return REFUSALS.has(code) || (code >= -32_099 && code <= -32_000);
 }

@@ -1,30 +1,18 @@
-import type { CacheHint, Call, HeaderParam, Implementation } from '../protocol/index.ts';
+import type { CacheHint, Call, HeaderParam } from '../protocol/index.ts';
 import type { Catalogue, CatalogueTool, ItemList, ListName } from '../registry/index.ts';
 import type { Clock } from '../shared/index.ts';
 import { ConnectError, type Connection } from './connection.ts';
 import { LIST_READERS, type Discovered, type DiscoveryOptions, type Lists } from './discovery.ts';
-import type { Emit } from './events.ts';
-import type { Limits } from './limits.ts';
+import { ExtraTools, sameTools, type ExtraToolsOptions, type Source } from './extra-tools.ts';
 import { pollAfter, Refresher } from './refresher.ts';
-import type { UpstreamConfig } from './types.ts';
 import { settledWithin } from './waiting.ts';
 
-export interface CatalogueOptions {
-  readonly config: UpstreamConfig;
-  readonly gateway: Implementation;
-  readonly limits: Limits;
+export interface CatalogueOptions extends ExtraToolsOptions {
   readonly clock: Clock;
-  readonly emit: Emit;
   /** A list was read again, or the server says that it changed: `value` is as it should be shown. */
   readonly onRead: (announced: readonly ListName[]) => void;
   /** A list was refused by a server that answers: it may have turned into another one. */
   readonly onRefused: () => void;
-}
-
-/** A connection whose server's lists are kept up to date, until the signal is aborted. */
-interface Source {
-  readonly connection: Connection;
-  readonly signal: AbortSignal;
 }
 
 interface Part {
@@ -36,10 +24,14 @@ interface Part {
   doubtedAt: number;
   /** Readings in a row that failed. */
   failures: number;
+  failedAt: number;
 }
 
 /** An announced change is passed on by then, read or not: half a second is what clients wait, and some of it is spent gathering. */
 const TELL_MS = 300;
+/** After a reading that failed clients do not cause another one for so long, and twice as long for each one more in a row. */
+const REST_MS = 1_000;
+const MOST_DOUBLINGS = 6;
 const LIST_NAMES: readonly ListName[] = ['tools', 'prompts', 'resources'];
 
 /**
@@ -49,17 +41,21 @@ const LIST_NAMES: readonly ListName[] = ['tools', 'prompts', 'resources'];
 export class CatalogueReader {
   readonly #options: CatalogueOptions;
   readonly #parts: Readonly<Record<ListName, Part>>;
+  readonly #extra: ExtraTools;
   #source: Source | undefined;
   #lists: Lists | undefined;
+  /** The tools that everyone sees. */
+  #plain: readonly CatalogueTool[] = [];
   #value: Catalogue | undefined;
 
   constructor(options: CatalogueOptions) {
     this.#options = options;
     const part = (list: ListName): Part => {
       const refresher = new Refresher(options.limits.refreshDelayMs, () => this.#refresh(this.#parts[list]));
-      return { list, refresher, announced: false, ttlMs: 0, doubtedAt: -Infinity, failures: 0 };
+      return { list, refresher, announced: false, ttlMs: 0, doubtedAt: -Infinity, failures: 0, failedAt: -Infinity };
     };
     this.#parts = { tools: part('tools'), prompts: part('prompts'), resources: part('resources') };
+    this.#extra = new ExtraTools(options, () => this.#extraChanged());
   }
 
   /** Undefined until the server was reached once. */
@@ -70,7 +66,7 @@ export class CatalogueReader {
   /** A new connection and the lists that were read over it. `signal` is aborted when it is over. */
   take(source: Source, discovered: Discovered): void {
     this.#source = source;
-    this.#set(source.connection, discovered, LIST_NAMES);
+    this.#set(source, discovered, LIST_NAMES);
     for (const list of LIST_NAMES) {
       const part = this.#parts[list];
       part.announced = false;
@@ -118,9 +114,26 @@ export class CatalogueReader {
     return read || !sameJson(params, call.headerParams) ? params : undefined;
   }
 
-  stop(): void {
+  /**
+   * Reads a list for a client that wants it when its lifetime is over. Waits no longer than `ms`; not at all for a reading that others waited for
+   * in vain, and for a server whose last answer, a moment ago, was none.
+   */
+  async fresh(list: ListName, ms: number): Promise<void> {
+    const { refresher, failures, failedAt } = this.#parts[list];
+    if (this.#source === undefined || (list !== 'tools' && !this.#has(list)) || refresher.readingMs > ms) return;
+    if (failures > 0 && performance.now() - failedAt < REST_MS * 2 ** Math.min(failures, MOST_DOUBLINGS)) return;
+    await settledWithin(refresher.anew(this.#options.limits.rereadMinMs), ms, this.#source.signal);
+  }
+
+  /** Has what the server shows only to clients that can be asked: see `ExtraTools.ready`. */
+  askable(ms: number): Promise<boolean> {
+    return this.#extra.ready(ms);
+  }
+
+  async stop(): Promise<void> {
     this.#source = undefined;
     for (const list of LIST_NAMES) this.#parts[list].refresher.stop();
+    await this.#extra.stop();
   }
 
   #has(list: ListName): boolean {
@@ -158,6 +171,7 @@ export class CatalogueReader {
       part.failures = 0;
     } catch (error) {
       part.failures++;
+      part.failedAt = performance.now();
       if (this.#source === source)
         emit({ kind: 'refresh_failed', reason: error instanceof ConnectError ? error.reason : 'an unexpected error' });
       if (this.#source === source && error instanceof ConnectError) this.#options.onRefused();
@@ -174,14 +188,15 @@ export class CatalogueReader {
     const read = await readOne(list, source.connection, { gateway, limits, scopes: config.scopes, signal: source.signal });
     if (this.#source !== source || this.#lists === undefined) return 0;
     const before = this.#value;
-    this.#set(source.connection, { ...this.#lists, ...read }, [list]);
+    this.#set(source, { ...this.#lists, ...read }, [list]);
     if (before !== undefined && this.#value !== undefined && !sameCatalogue(before, this.#value))
       emit({ kind: 'catalogue_refreshed', list, tools: this.#value.tools.length });
     return ttlOf(list, this.#lists);
   }
 
   /** Parts that say nothing new stay the objects they were: compiled schemas and views stay good. */
-  #set({ facts }: Connection, lists: Lists, read: readonly ListName[]): void {
+  #set(source: Source, lists: Lists, read: readonly ListName[]): void {
+    const { facts } = source.connection;
     const now = this.#options.clock.now();
     const before = this.#value;
     const readAt = (list: ListName, was: number | undefined): number => (read.includes(list) ? now : (was ?? now));
@@ -194,9 +209,11 @@ export class CatalogueReader {
     const warnings = [...tools.warnings, ...prompts.warnings, ...resources.warnings];
     const told = before !== undefined && sameJson(before.warnings, warnings);
     this.#lists = lists;
+    if (!sameTools(this.#plain, tools.tools)) this.#plain = tools.tools;
+    this.#extra.follow(source, this.#plain);
     this.#value = {
       facts: before !== undefined && sameJson(before.facts, facts) ? before.facts : facts,
-      tools: before !== undefined && sameTexts(before.tools.map(definitionOf), tools.tools.map(definitionOf)) ? before.tools : tools.tools,
+      tools: this.#shown(before?.tools),
       toolsCache: tools.toolsCache,
       toolsReadAt: readAt('tools', before?.toolsReadAt),
       prompts: items('prompts', prompts.prompts, before?.prompts),
@@ -205,6 +222,21 @@ export class CatalogueReader {
       warnings: told ? before.warnings : warnings,
     };
     if (!told && warnings.length > 0) this.#options.emit({ kind: 'tools_left_out', reasons: warnings.slice(0, 50) });
+  }
+
+  /** The tools that everyone sees, and behind them the others; the same list as before where it holds the same. */
+  #shown(before: readonly CatalogueTool[] = []): readonly CatalogueTool[] {
+    const extra = this.#extra.tools;
+    const tools = extra.length === 0 ? this.#plain : [...this.#plain, ...extra];
+    return sameTools(before, tools) ? before : tools;
+  }
+
+  #extraChanged(): void {
+    if (this.#value === undefined) return;
+    const tools = this.#shown(this.#value.tools);
+    this.#value = { ...this.#value, tools };
+    this.#options.emit({ kind: 'catalogue_refreshed', list: 'tools', tools: tools.length });
+    this.#options.onRead([]);
   }
 }
 
@@ -235,8 +267,6 @@ async function readOne(list: ListName, connection: Connection, options: Discover
   if (list === 'prompts') return { prompts: await LIST_READERS.prompts(connection, options) };
   return { resources: await LIST_READERS.resources(connection, options) };
 }
-
-const definitionOf = ({ definition }: CatalogueTool): { readonly text: string } => definition;
 
 const sameTexts = (one: readonly { readonly text: string }[], other: readonly { readonly text: string }[]): boolean =>
   one.length === other.length && one.every(({ text }, i) => text === other[i]?.text);

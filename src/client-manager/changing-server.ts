@@ -11,8 +11,8 @@ export interface ChangingOptions {
   /** The legacy era without sessions. */
   sessionless: boolean;
   capabilities: JsonObject;
-  /** What each list holds, per era if it is a function. */
-  lists: Record<string, unknown[] | ((modern: boolean) => unknown[])>;
+  /** What each list holds, per era and what a legacy session's client has offered if it is a function. */
+  lists: Record<string, unknown[] | ((modern: boolean, offered: JsonObject) => unknown[])>;
   /** Answers instead of the server: what it returns goes out as result or error; a promise holds the answer back. */
   instead: (method: string, params: JsonObject, modern: boolean) => Instead | undefined | Promise<Instead | undefined>;
   /** URIs and task ids that are refused with an error. */
@@ -21,7 +21,15 @@ export interface ChangingOptions {
   unheard: ReadonlySet<string>;
 }
 
-export type Instead = { readonly result: unknown } | { readonly error: { code: number; message: string }; readonly status?: number };
+export type Instead =
+  | { readonly result: unknown }
+  | { readonly error: { code: number; message: string }; readonly status?: number }
+  | { readonly text: string; readonly status: number };
+
+interface Asker {
+  readonly modern: boolean;
+  readonly offered: JsonObject;
+}
 
 interface Stream {
   readonly id: number | undefined;
@@ -47,6 +55,8 @@ export class ChangingServer {
   readonly sessions = new Map<string, Set<string>>();
   /** Open GET streams, by session. */
   readonly gets = new Map<string, ServerResponse>();
+  /** The capabilities of each legacy session's client. */
+  readonly #offered = new Map<string, JsonObject>();
   #http: ScriptedHttp | undefined;
   #session = 0;
 
@@ -119,7 +129,7 @@ export class ChangingServer {
     const supportedVersions = eras === 'dual' ? ['2026-07-28', '2025-11-25'] : ['2026-07-28'];
     if (method === 'server/discover') json(res, id, { resultType: 'complete', supportedVersions, capabilities });
     else if (method === 'subscriptions/listen') this.#listen(id, params.notifications as JsonObject, res);
-    else this.#common(id, method, params, true, res);
+    else this.#common(id, method, params, { modern: true, offered: {} }, res);
   }
 
   #listen(id: number, filter: JsonObject, res: ServerResponse): void {
@@ -139,6 +149,7 @@ export class ChangingServer {
     if (method === 'initialize') {
       const name = `session-${++this.#session}`;
       if (!sessionless) this.sessions.set(name, new Set());
+      this.#offered.set(name, params.capabilities as JsonObject);
       const facts = { protocolVersion: '2025-11-25', capabilities, serverInfo: { name: 'changing', version: '1' } };
       return json(res, id, facts, sessionless ? {} : { 'mcp-session-id': name });
     }
@@ -149,20 +160,21 @@ export class ChangingServer {
     if (method === 'resources/subscribe') subscribed?.add(uri);
     if (method === 'resources/unsubscribe') subscribed?.delete(uri);
     if (/subscribe$|setLevel$/.test(method)) return json(res, id, {});
-    this.#common(id, method, params, false, res);
+    this.#common(id, method, params, { modern: false, offered: this.#offered.get(session) ?? {} }, res);
   }
 
-  #common(id: number, method: string, params: JsonObject, modern: boolean, res: ServerResponse): void {
+  #common(id: number, method: string, params: JsonObject, { modern, offered }: Asker, res: ServerResponse): void {
     const list = LISTS[method];
     if (list !== undefined) {
       const held = this.options.lists[list] ?? [];
-      json(res, id, { [list]: typeof held === 'function' ? held(modern) : held });
+      json(res, id, { [list]: typeof held === 'function' ? held(modern, offered) : held });
     } else if (method === 'tools/call') json(res, id, textResult(`${modern ? 'modern' : 'legacy'} ${String(params.name)}`));
     else answer(res, id, { error: { code: -32601, message: `Method not found: ${method}` }, ...(modern ? { status: 404 } : {}) });
   }
 }
 
 function answer(res: ServerResponse, id: number, instead: Instead): void {
+  if ('text' in instead) return void res.writeHead(instead.status).end(instead.text);
   const { status = 200, ...rest } = { status: undefined, ...instead };
   res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ jsonrpc: '2.0', id, ...rest }));
 }

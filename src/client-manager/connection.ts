@@ -41,6 +41,8 @@ export interface FailedReply {
   readonly failure: Failure;
   /** The connection is of no more use, and the request never left: it may be sent again over the next one. */
   readonly gone?: true;
+  /** The server refused the request before it did anything, as it speaks another era by now: so will the next connection. */
+  readonly turned?: true;
   /** The HTTP status with which our credentials were refused. */
   readonly denied?: number;
 }
@@ -113,6 +115,9 @@ export class ConnectError extends Error {
     this.stderr = stderr;
   }
 }
+
+/** The server answers, and wants no such connection. */
+export class RefusedError extends ConnectError {}
 
 /** The server refused our credentials: time does not help, its operator has to act. */
 export class DeniedError extends ConnectError {

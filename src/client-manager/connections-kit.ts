@@ -8,6 +8,7 @@ import { afterAll } from 'vitest';
 import type { AskAnswer, JsonObject, Params, RequestMessage } from '../protocol/index.ts';
 import { openConnection, type OpenOptions } from './connect.ts';
 import type { Connection, Exchange, Reply } from './connection.ts';
+import type { AskEra } from './eras.ts';
 import type { OwnEvent } from './events.ts';
 import { Failures } from './failures.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
@@ -28,6 +29,7 @@ export interface OpenMore {
   readonly limits?: Partial<Limits>;
   readonly era?: OpenOptions['era'];
   readonly offers?: JsonObject;
+  readonly onRefused?: AskEra;
   readonly signal?: AbortSignal;
 }
 
@@ -47,6 +49,7 @@ export async function open(config: UpstreamConfig, more: OpenMore = {}): Promise
       purpose: 'serve',
       era: more.era ?? config.era,
       ...(more.offers === undefined ? {} : { offers: more.offers }),
+      onRefused: more.onRefused,
     },
     more.signal ?? new AbortController().signal,
   );

@@ -3,6 +3,7 @@ import { messageOf } from '../shared/index.ts';
 import { openConnection } from './connect.ts';
 import { ConnectError, type Connection } from './connection.ts';
 import { discoverAll, type Discovered } from './discovery.ts';
+import type { AskEra } from './eras.ts';
 import type { Emit } from './events.ts';
 import { Failures } from './failures.ts';
 import type { Limits } from './limits.ts';
@@ -20,6 +21,9 @@ export interface ConnectorOptions {
   readonly era: 'auto' | Era;
   /** The era of the connection before this one. */
   readonly expected?: Era | undefined;
+  readonly onRefused?: AskEra | undefined;
+  /** In whose words calls over the connection fail. */
+  readonly failures?: Failures;
 }
 
 export interface Connected {
@@ -47,8 +51,7 @@ export async function connectOnce(options: ConnectorOptions, signal: AbortSignal
 }
 
 async function attempt(options: ConnectorOptions, signal: AbortSignal): Promise<Connected> {
-  const { config, limits, gateway } = options;
-  const failures = new Failures(config.name, limits.frameBytes);
+  const { config, limits, gateway, failures = new Failures(config.name, limits.frameBytes) } = options;
   const begun = performance.now();
   const connection = await openConnection({ ...options, failures }, signal);
   const connected = performance.now();

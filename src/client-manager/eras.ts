@@ -2,6 +2,15 @@ import { isLegacyRevision, type Era, type ResponseMessage } from '../protocol/in
 import type { Connection } from './connection.ts';
 import type { UpstreamConfig } from './types.ts';
 
+/**
+ * What made us doubt that a server still speaks the era of its connection: an answer that is `strange` in that era, or several `ordinary`
+ * refusals, which wrong requests of clients bring about too.
+ */
+export type Doubt = 'strange' | 'ordinary';
+
+/** Resolves true if the server does not speak this era any more, as far as that was asked lately. Never rejects. */
+export type AskEra = (era: Era, doubt: Doubt) => Promise<boolean>;
+
 /** The eras that a discover result names: a dual-era server lists its legacy revisions too. */
 export function erasOf(response: ResponseMessage | undefined): readonly Era[] {
   const supported = response?.result?.value.supportedVersions;

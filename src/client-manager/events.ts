@@ -28,7 +28,7 @@ export type UpstreamEvent = { readonly server: string } & (
     }
   /** The group did not end even after SIGKILL. */
   | { readonly kind: 'group_survives'; readonly pid: number }
-  /** Lines on stdout that are not MCP; at most one event per second. */
+  /** Lines on stdout that are not MCP: of the first at once, then less and less often how many there were. */
   | { readonly kind: 'garbage'; readonly lines: number; readonly sample: string }
   | { readonly kind: 'frame_too_large'; readonly bytes: number }
   /** A server request that was not expected (PROTOCOL A2, C16); at most one event per method and connection. */

@@ -36,13 +36,15 @@ export interface Limits {
   readonly stableMs: number;
   /** How long a server is shown to nobody while it is tried whether it speaks the legacy era too. */
   readonly secondMs: number;
-  /** How long a legacy verdict holds before the server is asked again. */
+  /** How long a verdict about a server's era holds before the server is asked again. */
   readonly verdictMs: number;
   /** Lifetime of a tool list whose server gave no hint. */
   readonly toolsTtlMs: number;
   /** A tool list is not read again sooner than this, however short its lifetime, unless its server announces a change. */
   readonly refreshMinMs: number;
-  /** A server that refuses the revision it agreed to is connected to anew, but not more often than this. */
+  /** From the beginning of one reading of a list to that of the next one for clients that want it when its lifetime is over. */
+  readonly rereadMinMs: number;
+  /** A server that refuses the revision it agreed to is connected to anew, and one that seems to have changed its era is asked, no more often than this. */
   readonly renewMs: number;
   /** Until a server has acknowledged that it will tell of changes. */
   readonly listenMs: number;
@@ -93,6 +95,7 @@ export const DEFAULT_LIMITS: Limits = {
   verdictMs: 24 * 3_600_000,
   toolsTtlMs: 300_000,
   refreshMinMs: 30_000,
+  rereadMinMs: 100,
   renewMs: 60_000,
   listenMs: 2_000,
   maxFollowed: 10_000,

@@ -31,6 +31,12 @@ export interface LinkOptions {
 
 /** Why a connection ends that was retired. */
 const RETIRED = 'it refuses the revision it agreed to';
+/** Why a connection gets no more calls, and whether those under way over it may go on. */
+interface End {
+  readonly reason: string;
+  readonly retires: boolean;
+}
+
 /** A server that is backing off is waited for only if its turn comes this soon. */
 const SOON_MS = 2_000;
 
@@ -40,6 +46,8 @@ export class Link {
   readonly #backoff: Backoff;
   readonly #retirement = new Retirement();
   #state: ServerState = { state: 'connecting' };
+  /** Why there is no connection; undefined before the first attempt, and while there is one. */
+  #reason: string | undefined;
   #connection: Connection | undefined;
   /** Settles when the current attempt has ended: with a connection, or without. */
   #attempt = Promise.withResolvers<Connection | undefined>();
@@ -95,8 +103,7 @@ export class Link {
     this.#stopped = true;
     this.withdraw();
     this.#life.abort();
-    await this.#running;
-    await this.#retirement.end();
+    await Promise.all([this.#running, this.#retirement.end()]);
     this.#attempt.resolve(undefined);
     this.#setState({ state: 'stopped' });
   }
@@ -151,7 +158,7 @@ export class Link {
 
   /** One life of the connection, from the attempt to its end. Milliseconds to wait before the next. */
   async #live(signal: AbortSignal): Promise<number> {
-    this.#setState({ state: 'connecting' });
+    this.#connecting();
     let connected: Connected;
     try {
       connected = await this.#options.connect(this.#expected, signal);
@@ -165,12 +172,16 @@ export class Link {
     }
     this.#up(connected, signal);
     const since = performance.now();
-    const reason = await this.#end(connection, signal);
+    const { reason, retires } = await this.#end(connection, signal);
     this.withdraw(connection);
-    if (!signal.aborted) this.#setState({ state: 'connecting' });
-    if (reason === RETIRED && !signal.aborted) {
+    if (!signal.aborted) {
+      this.#reason = reason;
+      this.#connecting();
+    }
+    if (retires && !signal.aborted) {
       this.#options.emit({ kind: 'lost', reason });
-      this.#retirement.begin(connection, this.#options.deadlineMs);
+      if (this.#retirement.busy) await connection.close();
+      else this.#retirement.begin(connection, this.#options.deadlineMs);
       return 0;
     }
     await connection.close();
@@ -183,15 +194,18 @@ export class Link {
   }
 
   /** Why the connection is over, once it is. */
-  async #end(connection: Connection, signal: AbortSignal): Promise<string> {
+  async #end(connection: Connection, signal: AbortSignal): Promise<End> {
     const over = new AbortController();
     const retired = new Promise<string>((resolve) => {
       this.#retire = () => resolve(RETIRED);
     });
     const outdated = this.#options.outdated(connection, over.signal);
-    const reason = await Promise.race([connection.lost, aborted(signal), retired, outdated]);
+    const end = await Promise.race([
+      Promise.race([connection.lost, aborted(signal)]).then((reason) => ({ reason, retires: false })),
+      Promise.race([retired, outdated]).then((reason) => ({ reason, retires: true })),
+    ]);
     over.abort(new Error('the connection is over'));
-    return reason;
+    return end;
   }
 
   #failed(error: unknown, signal: AbortSignal): number {
@@ -201,6 +215,7 @@ export class Link {
     const reason = error instanceof ConnectError ? error.reason : 'it could not be reached';
     const detail = error instanceof ConnectError ? { detail: error.detail, stderr: error.stderr } : error;
     this.#denied = error instanceof DeniedError ? error.status : undefined;
+    this.#reason = reason;
     this.#setState({ state: 'backing_off', reason, retryAt: this.#options.clock.now() + retryInMs });
     this.#options.emit({ kind: 'connect_failed', reason, detail, retryInMs });
     this.#attempt = Promise.withResolvers();
@@ -214,9 +229,14 @@ export class Link {
     this.#expected = connection.era;
     this.#connections++;
     this.#denied = undefined;
+    this.#reason = undefined;
     this.#state = { state: 'ready', since: this.#options.clock.now() };
     this.#options.onUp(connected, signal);
     this.#attempt.resolve(connection);
+  }
+
+  #connecting(): void {
+    this.#setState({ state: 'connecting', ...(this.#reason === undefined ? {} : { reason: this.#reason }) });
   }
 
   #setState(state: ServerState): void {

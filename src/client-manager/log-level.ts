@@ -1,8 +1,23 @@
-import { LOG_LEVELS, type LogLevel } from '../protocol/index.ts';
+import { isModernRevision, LOG_LEVELS, reaches, type Call, type LogLevel } from '../protocol/index.ts';
 import type { Connection } from './connection.ts';
 import { ownExchange } from './own-requests.ts';
 
 const TIMEOUT_MS = 5_000;
+/** What clients are usually told that did not say what they want to hear. */
+const UNASKED: LogLevel = 'info';
+
+/**
+ * The call as it goes to a modern server, which tells nothing unless it is asked. For a legacy client that set no level the choice is the
+ * server's (S25 logging), so it is made here.
+ */
+export function withLogs(call: Call): Call {
+  return call.logLevel !== undefined || isModernRevision(call.client.revision) ? call : { ...call, logLevel: UNASKED };
+}
+
+/** True if the call's client is told a log message of this level that is the call's own. */
+export function hears({ logLevel, client }: Call, level: unknown): boolean {
+  return logLevel === undefined ? !isModernRevision(client.revision) : reaches(level, logLevel);
+}
 
 /**
  * The log level of a legacy HTTP connection that many share: the lowest that anybody wanted (PROTOCOL C12). What comes on a call's own

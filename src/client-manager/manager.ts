@@ -25,6 +25,7 @@ class Manager implements ClientManager {
   /** The upstreams as they are called. */
   readonly #targets = new Map<string, MintingTarget>();
   #stopped = false;
+  #stopping: Promise<void> | undefined;
 
   constructor(options: ClientManagerOptions) {
     this.#options = options;
@@ -62,7 +63,17 @@ class Manager implements ClientManager {
     await upstream.restart();
   }
 
-  async stop(): Promise<void> {
+  drain(ms: number): Promise<void> {
+    return this.#tasks.drain(ms);
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** Calls under way end at once; that their servers end may take longer. */
+  async #stop(): Promise<void> {
     this.#stopped = true;
     await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.stop()));
     await this.#tasks.stop();

@@ -19,6 +19,11 @@ export function initializeParams(gateway: Implementation, offers: JsonObject = {
   return { protocolVersion: LATEST_LEGACY, capabilities: offers, clientInfo: gateway };
 }
 
+/** What a connection in no client's name offers: the configured roots. */
+export function ownOffers(roots: readonly unknown[]): JsonObject | undefined {
+  return roots.length === 0 ? undefined : { roots: {} };
+}
+
 export interface OwnRequest {
   readonly method: string;
   readonly params: JsonObject;

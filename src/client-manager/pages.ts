@@ -2,6 +2,7 @@ import type { CacheHint, JsonObject, JsonText } from '../protocol/index.ts';
 import { ConnectError, DeniedError, type Connection } from './connection.ts';
 import type { DiscoveryOptions } from './discovery.ts';
 import type { Limits } from './limits.ts';
+import { ownProblem } from './failures.ts';
 import { ownExchange, ownParams } from './own-requests.ts';
 
 const METHOD_NOT_FOUND = -32601;
@@ -68,7 +69,7 @@ async function readPage<T>(
   const params = ownParams(connection.era, connection.revision, gateway, cursor === undefined ? {} : { cursor });
   const reply = await connection.exchange(ownExchange({ method, params, timeoutMs: limits.connectMs, signal }));
   if (reply.kind === 'failed' && reply.denied !== undefined) throw new DeniedError(reply.denied);
-  if (reply.kind === 'failed') throw new ConnectError(`it did not list its ${what}: ${reply.failure.code}`, reply.failure);
+  if (reply.kind === 'failed') throw new ConnectError(`it did not list its ${what}: ${reply.failure.code}`, ownProblem(reply.failure));
   if (reply.result !== undefined) return { value: reply.result.value, items: request.read(reply.result), bytes: reply.result.text.length };
   if (reply.error?.code === METHOD_NOT_FOUND && request.optional) return { value: {}, items: [], bytes: 0 };
   throw new ConnectError(`it did not list its ${what}: error ${reply.error?.code}: ${reply.error?.message.slice(0, 200)}`, reply.error);

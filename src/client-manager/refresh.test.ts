@@ -128,6 +128,59 @@ describe('a tool list', () => {
   });
 });
 
+describe('a list that somebody wants when its lifetime is over', () => {
+  const fresh = async (one: Kit, ms = 5_000): Promise<void> => one.manager.target('one')?.refresh?.('tools', 'modern', ms);
+
+  it('is read then, and is as the server has it after what the client did before', async () => {
+    const list: Listing = { tools: ['a'], ttlMs: 0 };
+    const { one } = await listing(list, { ...QUIET, rereadMinMs: 20 });
+    for (const name of ['b', 'c', 'd']) {
+      list.tools = [name];
+      await fresh(one);
+      expect(namesOf(one)).toEqual([name]);
+    }
+  });
+
+  it('is read once for all who want it, and not more often than it may be', async () => {
+    const { one, upstream } = await listing({ tools: ['a'], ttlMs: 0 }, { ...QUIET, rereadMinMs: 200 });
+    const begun = performance.now();
+    await Promise.all(Array.from({ length: 100 }, () => fresh(one)));
+    await Promise.all(Array.from({ length: 100 }, () => fresh(one)));
+    // The first one began at once, the 99 behind it had the next, and so on.
+    const most = Math.ceil((performance.now() - begun) / 200) + 1;
+    expect(lists(upstream) - 1).toBeLessThanOrEqual(most);
+    expect(lists(upstream) - 1).toBeGreaterThanOrEqual(2);
+  });
+
+  it('is as it was if it does not come in time, and nobody else waits for that reading', async () => {
+    const list: { answer?: Promise<Answer> } = {};
+    const upstream = await scriptedUpstream((method) =>
+      method === 'tools/list' ? (list.answer ?? { result: { tools: [tool('a')], ttlMs: 0 } }) : undefined,
+    );
+    ends.push(() => upstream.close());
+    const one = await started(httpConfig('one', upstream.url), QUIET);
+    const late = Promise.withResolvers<Answer>();
+    list.answer = late.promise;
+    await fresh(one, 50);
+    const begun = performance.now();
+    await fresh(one, 50);
+    expect(performance.now() - begun).toBeLessThan(40);
+    expect(namesOf(one)).toEqual(['a']);
+    late.resolve({ result: { tools: [tool('b')] } });
+    await until(() => namesOf(one)[0] === 'b');
+    expect(lists(upstream)).toBe(2);
+  });
+
+  it('is left alone for a while when it could not be read', async () => {
+    const list: Listing = { tools: ['a'], ttlMs: 0 };
+    const { one, upstream } = await listing(list, { ...QUIET, rereadMinMs: 1 });
+    list.answer = { error: { code: -32603, message: 'not now' } };
+    for (let i = 0; i < 5; i++) await fresh(one);
+    expect(namesOf(one)).toEqual(['a']);
+    expect(lists(upstream)).toBe(2);
+  });
+});
+
 describe('a server that refuses the headers of every call', () => {
   it('is not asked for its list each time', async () => {
     const upstream = await scriptedUpstream((method) =>

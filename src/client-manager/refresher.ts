@@ -1,3 +1,5 @@
+import { sleep } from '../shared/index.ts';
+
 /** The longest pause between two readings: timers know no longer one than some weeks, and no list is good for that long. */
 const LONGEST_MS = 24 * 3_600_000;
 const MOST_DOUBLINGS = 6;
@@ -22,6 +24,9 @@ export class Refresher {
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Infinity;
   #running: Promise<void> | undefined;
+  #beganAt = -Infinity;
+  /** A reading that has not begun yet: it waits for the one before it. */
+  #next: Promise<void> | undefined;
   #again = false;
   #stopped = false;
 
@@ -34,6 +39,11 @@ export class Refresher {
   /** True while the list is being read. */
   get reading(): boolean {
     return this.#running !== undefined;
+  }
+
+  /** Milliseconds since the reading that is under way began; 0 for none. */
+  get readingMs(): number {
+    return this.#running === undefined ? 0 : performance.now() - this.#beganAt;
   }
 
   /** The list is said to have changed. */
@@ -55,6 +65,7 @@ export class Refresher {
   now(): Promise<void> {
     if (this.#running !== undefined) return this.#running;
     this.forget();
+    this.#beganAt = performance.now();
     this.#running = this.#refresh().finally(() => {
       this.#running = undefined;
       if (!this.#again) return;
@@ -62,6 +73,17 @@ export class Refresher {
       this.soon();
     });
     return this.#running;
+  }
+
+  /**
+   * Reads the list not sooner than now, so that it shows what its asker has done before, and not sooner than `leastMs` after the beginning of the
+   * reading before. All who want it until it begins share it.
+   */
+  anew(leastMs: number): Promise<void> {
+    if (this.#next !== undefined) return this.#next;
+    if (this.#running === undefined && performance.now() - this.#beganAt >= leastMs) return this.now();
+    this.#next = this.#after(leastMs);
+    return this.#next;
   }
 
   /** What was due is not any more. */
@@ -74,6 +96,13 @@ export class Refresher {
   stop(): void {
     this.#stopped = true;
     this.forget();
+  }
+
+  async #after(leastMs: number): Promise<void> {
+    await this.#running;
+    await sleep(Math.max(0, this.#beganAt + leastMs - performance.now()));
+    this.#next = undefined;
+    if (!this.#stopped) await this.now();
   }
 
   #due(): void {

@@ -1,12 +1,14 @@
+import type { Era } from '../protocol/index.ts';
 import type { ListName } from '../registry/index.ts';
 import { ConnectError, type Connection } from './connection.ts';
-import { mayHaveLegacySide } from './eras.ts';
+import { EraWatch } from './era-watch.ts';
+import { mayHaveLegacySide, type Doubt } from './eras.ts';
 import type { OwnEvent } from './events.ts';
 import { Side, type SideOptions } from './side.ts';
 
 export interface SecondOptions extends Pick<
   SideOptions,
-  'config' | 'clock' | 'gateway' | 'limits' | 'records' | 'failures' | 'followed' | 'emit'
+  'config' | 'clock' | 'gateway' | 'limits' | 'records' | 'failures' | 'followed' | 'emit' | 'asked'
 > {
   readonly main: Side;
   /** The side came, went, or shows something else. */
@@ -19,6 +21,7 @@ export interface SecondOptions extends Pick<
  */
 export class Second {
   readonly #options: SecondOptions;
+  readonly #eraWatch: EraWatch;
   #side: Side | undefined;
   /** It has worked before: then it is worth waiting for. */
   #known = false;
@@ -26,6 +29,7 @@ export class Second {
 
   constructor(options: SecondOptions) {
     this.#options = options;
+    this.#eraWatch = new EraWatch({ ...options, side: 'second' });
   }
 
   /** The side if it can be used now, or in a moment. */
@@ -45,6 +49,11 @@ export class Second {
     this.#side ??= this.#make();
     const { link } = this.#side;
     return link.state.state === 'backing_off' ? link.restart() : link.start();
+  }
+
+  /** The server refuses what one with such a side does not: resolves true if it has none any more. Never rejects. */
+  doubt(era: Era, doubt: Doubt): Promise<boolean> {
+    return this.#eraWatch.doubt(era, doubt);
   }
 
   /** The server has no such side any more. */
@@ -76,7 +85,7 @@ export class Second {
       check: ({ stateful }) => {
         if (!stateful) throw new ConnectError('it speaks the legacy revisions without sessions');
       },
-      outdated: () => new Promise<never>(() => undefined),
+      outdated: (connection, signal) => this.#eraWatch.outdated(connection, signal),
       onUp: () => {
         if (this.#side !== side) return;
         this.#known = true;
@@ -91,7 +100,7 @@ export class Second {
       onRead: (announced) => {
         if (this.#side === side) onChange(announced);
       },
-      onRefused: () => undefined,
+      onRefused: (era, doubt) => this.doubt(era, doubt),
     });
     return side;
   }

@@ -72,6 +72,17 @@ describe('a child that dies', () => {
     await expect(one.manager.restart('nobody')).rejects.toMatchObject({ code: 'unknown_server' });
   });
 
+  it('that never comes up is shown with the reason, during later attempts too, and nothing is said of a call', async () => {
+    const dies = stdioConfig('dies', [], { args: ['-e', 'setTimeout(() => process.exit(3), 150)'], era: 'legacy' });
+    const one = await started([dies]);
+    const reason = 'its process ended with exit code 3 before it answered';
+    await until(() => one.registry.get('dies')?.state.state === 'connecting');
+    expect(one.registry.get('dies')?.state).toEqual({ state: 'connecting', reason });
+    const failed = one.events.find(({ kind }) => kind === 'connect_failed');
+    expect(failed).toMatchObject({ reason, detail: { detail: { code: 'outcome_unknown' } } });
+    expect(JSON.stringify(failed)).not.toMatch(/look before|not sent/);
+  });
+
   it('takes the processes that it started with it', async () => {
     const one = await started([modern('a')]);
     const grandchild = Number(await one.text('a', 'grandchild'));

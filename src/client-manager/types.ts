@@ -18,7 +18,7 @@ interface CommonConfig {
   readonly maxInFlight: number;
   /** Legacy connections that carry one call at a time for clients that can be asked (PROTOCOL A2), at most; more calls are refused as `busy`. */
   readonly maxLeases: number;
-  /** What `roots/list` is answered outside a call. */
+  /** What `roots/list` is answered where no client can be asked; if there are any they are offered to a legacy server. */
   readonly roots: readonly Root[];
   /** `forward` sends calls of tools that the server does not list; `refuse` answers -32602 (PROTOCOL B). */
   readonly unlisted: 'refuse' | 'forward';
@@ -122,8 +122,14 @@ export interface ClientManager {
   target(name: string): Target | undefined;
   /** Ends what a killed gateway left running, then connects to all servers side by side. Resolves once each was tried. */
   start(): Promise<void>;
-  /** Closes the connection and makes a new one now. Calls in flight end as `outcome_unknown`. Throws `unknown_server`. */
+  /**
+   * Closes the connection and makes a new one now. Calls in flight end as `outcome_unknown`; those over a leased connection go on, and theirs
+   * ends with them. Throws `unknown_server`.
+   */
   restart(name: string): Promise<void>;
+  /** Makes no more tasks, and waits for those that are at work, for `ms` at most. Never rejects. */
+  drain(ms: number): Promise<void>;
+  /** Ends everything; what is still under way ends as `outcome_unknown`. */
   stop(): Promise<void>;
   stats(): ClientManagerStats;
   /** Connects once, apart from the running connections. Never throws. */

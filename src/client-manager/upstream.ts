@@ -11,6 +11,7 @@ import {
   type Era,
   type Implementation,
   type Interest,
+  type JsonObject,
   type LegacyRevision,
   type Listening,
   type Outcome,
@@ -18,10 +19,11 @@ import {
 } from '../protocol/index.ts';
 import type { ListName, Registry, ServerState } from '../registry/index.ts';
 import { BoundedCount, type Caps, type Clock } from '../shared/index.ts';
-import { outcomeOfReply } from './calls.ts';
+import { isPlain, outcomeOfReply } from './calls.ts';
 import { openConnection } from './connect.ts';
-import type { Connection } from './connection.ts';
+import { RefusedError, type Connection, type FailedReply } from './connection.ts';
 import { EraWatch } from './era-watch.ts';
+import type { AskEra } from './eras.ts';
 import type { Emit, UpstreamEvent } from './events.ts';
 import { Failures } from './failures.ts';
 import { LegacyCalls } from './leases/legacy-calls.ts';
@@ -30,7 +32,7 @@ import { RegistryEntry } from './registry-entry.ts';
 import { Second } from './second.ts';
 import { Side, type SideOptions } from './side.ts';
 import type { ChildRecords } from './stdio/records.ts';
-import type { Following } from './subscriptions/follower.ts';
+import { Follower, type Following } from './subscriptions/follower.ts';
 import type { UpstreamConfig, UpstreamStats } from './types.ts';
 import type { Verdicts } from './verdicts.ts';
 import { settledWithin } from './waiting.ts';
@@ -45,6 +47,11 @@ export interface UpstreamOptions {
   readonly records: ChildRecords;
   readonly verdicts: Verdicts;
   readonly onEvent: (event: UpstreamEvent) => void;
+}
+
+interface Unsent {
+  readonly reply: FailedReply;
+  readonly side: Side;
 }
 
 const NEVER = new AbortController().signal;
@@ -76,6 +83,8 @@ export class Upstream implements Target {
   #reached = false;
   /** True once a legacy client came: then the server's own legacy side is looked for. */
   #legacyWanted = false;
+  /** True once a client came that can be asked. */
+  #asked = false;
   #trial: Promise<void> | undefined;
   #stopped = false;
 
@@ -88,8 +97,8 @@ export class Upstream implements Target {
     this.#followed = new BoundedCount(`upstream_followed:${config.name}`, limits.maxFollowed, caps);
     this.#emit = (event) => onEvent({ ...event, server: config.name });
     this.#entry = new RegistryEntry(registry, config);
-    const common = { ...options, failures: this.#failures, followed: this.#followed, emit: this.#emit };
-    this.#eraWatch = new EraWatch({ ...common, isIdle: () => this.#inFlight.size === 0 });
+    const common = { ...options, failures: this.#failures, followed: this.#followed, emit: this.#emit, asked: () => this.#asked };
+    this.#eraWatch = new EraWatch({ ...common, side: 'main' });
     this.#main = new Side(this.#mainOptions(common));
     this.#second = new Second({ ...common, main: this.#main, onChange: (announced) => this.#show(announced) });
   }
@@ -117,14 +126,16 @@ export class Upstream implements Target {
   async restart(): Promise<void> {
     if (this.#stopped) return;
     this.#second.end();
+    this.#legacyCalls?.renew();
     await this.#main.link.restart();
     await this.#shown;
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    await this.#legacyCalls?.stop();
-    await Promise.all([this.#second.stop(), this.#main.stop()]);
+    this.#failures.shutDown();
+    // Side by side: calls end at once on each connection, however long its server takes to end.
+    await Promise.all([this.#legacyCalls?.stop(), this.#second.stop(), this.#main.stop()]);
     await this.#shown;
     this.#options.caps.remove(this.#inFlight);
     this.#options.caps.remove(this.#followed);
@@ -132,14 +143,29 @@ export class Upstream implements Target {
 
   /**
    * The first legacy client has a server of the modern era tried in the legacy one too. Before that nobody needs it, and to a server that has
-   * none the attempt is a malformed request.
+   * none the attempt is a malformed request. The first client that can be asked has it read what a legacy server shows only to such clients.
    */
-  async prepare(era: Era): Promise<void> {
-    if (era !== 'legacy' || this.#stopped) return;
+  async prepare(era: Era, asks = false): Promise<boolean> {
+    if (this.#stopped) return true;
+    this.#asked ||= asks;
+    if (era === 'legacy') await this.#prepareLegacy();
+    return !asks || this.#sideIn(era).catalogue.askable(this.#options.limits.secondMs);
+  }
+
+  async refresh(list: ListName, era: Era, deadlineMs: number): Promise<void> {
+    await this.#sideIn(era).catalogue.fresh(list, deadlineMs);
+  }
+
+  async #prepareLegacy(): Promise<void> {
     const { connection } = this.#main.link;
     if (!this.#legacyWanted && connection !== undefined && this.#second.mayBe(connection)) this.#trial = this.#second.start();
     this.#legacyWanted = true;
     if (this.#trial !== undefined) await settledWithin(this.#trial, this.#options.limits.secondMs, NEVER);
+  }
+
+  /** Whose lists a client of this era sees. */
+  #sideIn(era: Era): Side {
+    return era === 'legacy' ? (this.#second.side ?? this.#main) : this.#main;
   }
 
   async handle(call: Call, context: CallContext): Promise<Outcome> {
@@ -148,18 +174,25 @@ export class Upstream implements Target {
     try {
       const expiresAt = performance.now() + Math.min(call.deadlineMs, this.#config.deadlineMs);
       const side = this.#sideOf(call);
-      const plain = call.state === undefined && (call.offers.text === '{}' || !MAY_ASK.has(call.method));
-      const special = plain ? undefined : await this.#withAsks(call, context, side, expiresAt);
+      const special = isPlain(call) ? undefined : await this.#withAsks(call, context, side, expiresAt);
       if (special !== undefined) return special;
       const reply = await side.carryOut(call, context, expiresAt);
-      // The legacy side went away before the call left: the server may still be there in its other era.
-      const elsewhere = side !== this.#main && reply.kind === 'failed' && reply.gone === true && !context.signal.aborted;
-      return outcomeOfReply(elsewhere ? await this.#main.carryOut(call, context, expiresAt) : reply);
+      const unsent = reply.kind === 'failed' && reply.gone === true && !context.signal.aborted;
+      return unsent ? await this.#elsewhere(call, context, expiresAt, { reply, side }) : outcomeOfReply(reply);
     } catch (error) {
       return outcomeOfReply(this.#failures.refused('could not be called because of an error in the gateway', 'unknown', error));
     } finally {
       this.#inFlight.leave();
     }
+  }
+
+  /** What comes of a call that never left over the side that it was meant for, or was refused there as the server has changed its era. */
+  async #elsewhere(call: Call, context: CallContext, expiresAt: number, { reply, side }: Unsent): Promise<Outcome> {
+    // The legacy side went away: the server may still be there in its other era.
+    if (side !== this.#main) return outcomeOfReply(await this.#main.carryOut(call, context, expiresAt));
+    if (isPlain(call) || reply.turned !== true || side.link.connection === undefined) return outcomeOfReply(reply);
+    const special = await this.#withAsks(call, context, side, expiresAt);
+    return special ?? outcomeOfReply(await side.carryOut(call, context, expiresAt));
   }
 
   /** True for the next round of a call that goes on with it; what a modern server still wants only that server knows. */
@@ -168,14 +201,24 @@ export class Upstream implements Target {
     return !parked || this.#legacyCalls?.completes(call) === true;
   }
 
-  /** Follows resources and tasks of the server, over reconnections too, in the caller's era where the server has it. */
-  listen(interest: Interest, _caller: Caller, onAnnouncement: (announcement: Announcement) => void): Listening {
-    const following: Following = { interest, era: interest.era ?? 'modern', onAnnouncement };
-    const side = following.era === 'legacy' ? (this.#second.side ?? this.#main) : this.#main;
+  /**
+   * Follows resources and tasks of the server, over reconnections too, in the caller's era where the server has it; over the connection that a
+   * session's calls have to themselves too.
+   */
+  listen(interest: Interest, { session }: Caller, onAnnouncement: (announcement: Announcement) => void): Listening {
+    const era = interest.era ?? 'modern';
+    const side = era === 'legacy' ? (this.#second.side ?? this.#main) : this.#main;
+    const leases = !this.#stopped && session !== undefined && interest.uris.length > 0 && side.link.connection?.era !== 'modern';
+    const own = leases ? this.#leases().follow(session, { interest: { ...interest, taskIds: [] }, era, onAnnouncement }) : undefined;
+    const unlessOwn = (announcement: Announcement): void => {
+      if (own?.tells(announcement) !== true) onAnnouncement(announcement);
+    };
+    const following: Following = { interest, era, onAnnouncement: unlessOwn };
     side.follower.add(following);
     return {
       honoured: side.follower.honoured(interest),
       close: () => {
+        own?.close();
         if (!this.#main.follower.remove(following)) this.#second.side?.follower.remove(following);
       },
     };
@@ -198,7 +241,12 @@ export class Upstream implements Target {
     if (state !== undefined) return FOREIGN_STATE;
     if (!connection.stateful || !MAY_ASK.has(method)) return undefined;
     const offered = legacyOffers(offers.value, connection.revision as LegacyRevision);
-    return Object.keys(offered).length === 0 ? undefined : this.#leases().handle(call, context, expiresAt);
+    if (Object.keys(offered).length === 0) return undefined;
+    const outcome = await this.#leases().handle(call, context, expiresAt);
+    const unsent = outcome.kind === 'failed' && outcome.failure.code === 'upstream_unavailable' && outcome.failure.executed === 'no';
+    // A server that has lost its legacy era takes the call over the connection that all share.
+    const turned = side === this.#main ? this.#eraWatch.speaks === 'modern' : side.link.connection !== connection;
+    return unsent && turned ? undefined : outcome;
   }
 
   #leases(): LegacyCalls {
@@ -207,15 +255,34 @@ export class Upstream implements Target {
       server: this.#config.name,
       failures: this.#failures,
       emit: this.#emit,
-      open: (offers, signal) =>
-        openConnection({ ...this.#options, failures: this.#failures, emit: this.#emit, purpose: 'serve', era: 'legacy', offers }, signal),
+      open: (offers, signal) => this.#openLease(offers, signal),
       onNotification: (method, params) => (this.#second.side ?? this.#main).follower.notified(method, params),
+      newFollower: () => this.#newFollower(),
       asTask: (call) => (this.#second.side ?? this.#main).isTask(call),
     });
     return this.#legacyCalls;
   }
 
-  #mainOptions(common: Pick<SideOptions, 'failures' | 'followed' | 'emit'>): SideOptions {
+  async #openLease(offers: JsonObject, signal: AbortSignal): Promise<Connection> {
+    const { limits } = this.#options;
+    const onRefused: AskEra = (era, doubt) =>
+      this.#second.side === undefined ? this.#eraWatch.doubt(era, doubt) : this.#second.doubt(era, doubt);
+    const common = { ...this.#options, failures: this.#failures, emit: this.#emit, onRefused };
+    try {
+      return await openConnection({ ...common, purpose: 'serve', era: 'legacy', offers }, signal);
+    } catch (error) {
+      if (error instanceof RefusedError) await settledWithin(onRefused('legacy', 'strange'), limits.waitMs, signal);
+      throw error;
+    }
+  }
+
+  /** For what one session follows over a connection of its own. */
+  #newFollower(): Follower {
+    const onListChanged = (list: ListName): void => (this.#second.side ?? this.#main).catalogue.announced(list);
+    return new Follower({ ...this.#options, followed: this.#followed, onListChanged, onGap: () => undefined });
+  }
+
+  #mainOptions(common: Pick<SideOptions, 'failures' | 'followed' | 'emit' | 'asked'>): SideOptions {
     const { limits } = this.#options;
     return {
       ...this.#options,
@@ -230,7 +297,7 @@ export class Upstream implements Target {
       // `ready` is shown together with what the server has.
       onState: (state) => this.#entry.setState(state),
       onRead: (announced) => this.#show(announced),
-      onRefused: () => this.#eraWatch.doubt(),
+      onRefused: (era, doubt) => this.#eraWatch.doubt(era, doubt),
     };
   }
 

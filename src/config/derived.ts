@@ -1,3 +1,4 @@
+import { changeOf, type ConfigOrigin } from './origin.ts';
 import type { Config } from './schema.ts';
 
 /** Values of the configuration that must never be logged. */
@@ -18,8 +19,20 @@ export interface ConfigNote {
   readonly advice?: string;
 }
 
-/** What doctor says about settings that are accepted and have no effect. */
-export function configNotes(config: Config): ConfigNote[] {
+function originNotes(origin: ConfigOrigin | undefined): ConfigNote[] {
+  const change = origin && changeOf(origin);
+  if (change === undefined) return [];
+  return [
+    { name: 'config', status: 'warning', message: change, advice: 'Restart to apply it; "stockpulse config check" reads it before.' },
+  ];
+}
+
+/** What doctor says about settings that have no effect: not used, or in a file that changed since the start. */
+export function configNotes(config: Config, origin?: ConfigOrigin): ConfigNote[] {
+  return [...originNotes(origin), ...unusedNotes(config)];
+}
+
+function unusedNotes(config: Config): ConfigNote[] {
   const notes: ConfigNote[] = config.disabledServers.map((name) => ({
     name: `server ${name}`,
     status: 'ok',

@@ -276,12 +276,12 @@ describe('what is wrong is named with its place', () => {
 
 describe('${env:NAME}', () => {
   it('is replaced in every text, also several times', () => {
-    const { config } = load('mcpServers:\n  a: { command: "${env:DIR}/run", args: ["${env:A}-${env:B}", "$HOME", "${A}"] }\n', {
+    const { config } = load('mcpServers:\n  a: { command: "${env:DIR}/run", args: ["${env:A}-${env:B}", "$HOME", "{A}"] }\n', {
       DIR: '/opt',
       A: '1',
       B: '2',
     });
-    expect(config.mcpServers['a']).toMatchObject({ command: '/opt/run', args: ['1-2', '$HOME', '${A}'] });
+    expect(config.mcpServers['a']).toMatchObject({ command: '/opt/run', args: ['1-2', '$HOME', '{A}'] });
   });
 
   it('takes the type that its place wants', () => {
@@ -352,22 +352,93 @@ describe('mcpServers', () => {
     });
     expect(config.disabledServers).toEqual(['old']);
     expect(warnings).toEqual([
-      'mcpServers.files.timeout means nothing here (use deadlineSeconds) and is ignored.',
       'mcpServers.files.autoApprove means nothing here (approval belongs to the host) and is ignored.',
+      'mcpServers.files.timeout means nothing here (use deadlineSeconds) and is ignored.',
     ]);
   });
 
-  it('warns of placeholders that only their host replaces', () => {
-    const servers = {
-      a: { command: 'npx', args: ['-y', '${workspaceFolder}/x'], env: { TOKEN: '${TOKEN}', FINE: '$5 {x}' } },
-      b: { url: 'https://b.example/mcp', headers: { Authorization: 'Bearer ${input:token}' } },
-    };
-    const rest = 'holds a placeholder that is not replaced here: only ${env:NAME} is.';
-    expect(load(JSON.stringify({ mcpServers: servers })).warnings).toEqual([
-      `mcpServers.a.args[1] ${rest}`,
-      `mcpServers.a.env.TOKEN ${rest}`,
-      `mcpServers.b.headers.Authorization ${rest}`,
+  it('takes a block with what only its host knows, and says what it ignores', () => {
+    const { config, warnings } = load(
+      JSON.stringify({
+        mcpServers: {
+          a: {
+            transportType: 'streamableHttp',
+            url: 'https://a.example/mcp',
+            enabled: true,
+            oauth: { clientId: '${input:id}' },
+            auth: { CLIENT_ID: '${env:UNSET}' },
+            'watch-it': 1,
+            tools: ['*'],
+            displayName: 'A',
+          },
+          b: { command: 'x', enabled: false },
+          c: { command: 'x', enabled: false, env: { K: '${K}' } },
+        },
+      }),
+    );
+    expect(config.mcpServers).toMatchObject({ a: { transport: 'http' } });
+    expect(config.disabledServers).toEqual(['b', 'c']);
+    const later = 'means nothing here (signing in to servers is not used yet: put a token into headers) and is ignored.';
+    expect(warnings).toEqual([
+      `mcpServers.a.oauth ${later}`,
+      `mcpServers.a.auth ${later}`,
+      'mcpServers.a.watch-it is not known here and is ignored.',
+      'mcpServers.a.tools means nothing here (tools are not filtered yet) and is ignored.',
     ]);
+  });
+
+  it.each([
+    ['enabeld: false', 'enabeld: unknown key. Did you mean enabled?'],
+    ['Args: []', 'Args: unknown key. Did you mean args?'],
+    ['cmd: x', 'cmd: unknown key. Did you mean command?'],
+    ['deadlineSecond: 5', 'deadlineSecond: unknown key. Did you mean deadlineSeconds?'],
+    ['transportType: websocket', 'transportType: is websocket, but the entry has a command'],
+  ])('does not ignore a setting of ours that is misspelt or wrong: %s', (key, expected) => {
+    expect(problems(`mcpServers:\n  a: { command: x, ${key} }\n`)).toEqual([expect.stringContaining(` mcpServers.a.${expected}`)]);
+  });
+
+  it.each([
+    [
+      'headers: { Authorization: "Bearer ${TOKEN}" }',
+      'headers.Authorization',
+      'holds ${TOKEN}, which is not replaced here: write ${env:TOKEN}.',
+    ],
+    [
+      'headers: { K: "${OTHER:-hunter2}" }',
+      'headers.K',
+      'holds ${OTHER}, which is not replaced here: write ${env:OTHER} and set the variable.',
+    ],
+    [
+      'headers: { K: "${env:TOKEN:-hunter2}" }',
+      'headers.K',
+      'holds a default, and there are none here: write ${env:TOKEN} and set the variable.',
+    ],
+    [
+      'headers: { K: "${input:token}" }',
+      'headers.K',
+      'holds ${input:...}, which only a host replaces: write the value, or ${env:NAME} for that of a variable.',
+    ],
+  ])('refuses a placeholder that would be sent as it stands: %s', (headers, path, message) => {
+    const found = problems(`mcpServers:\n  a: { url: "http://x", ${headers} }\n`, { TOKEN: 'hunter2' });
+    expect(found).toEqual([expect.stringContaining(` mcpServers.a.${path}: ${message}`)]);
+    expect(found.join()).not.toContain('hunter2');
+  });
+
+  it('refuses placeholders wherever a host fills them in, and no others', () => {
+    const servers = {
+      a: { command: '${HOME}/x', args: ['-y', '${workspaceFolder}/x'], env: { TOKEN: '${TOKEN}', FINE: '$5 {x} ${' }, cwd: '${cwd}' },
+      b: { url: 'https://${HOST}/mcp' },
+    };
+    const found = problems(JSON.stringify({ mcpServers: servers }));
+    expect(found.map((line) => line.split(' ')[1])).toEqual([
+      'mcpServers.a.command:',
+      'mcpServers.a.args[1]:',
+      'mcpServers.a.env.TOKEN:',
+      'mcpServers.a.cwd:',
+      'mcpServers.b.url:',
+    ]);
+    const value = load('mcpServers: { a: { command: x, env: { P: "${env:P}" } } }', { P: 'pa${ss}word' });
+    expect(value.config.mcpServers['a']).toMatchObject({ env: { P: 'pa${ss}word' } });
   });
 
   it('counts relative paths from the folder of the file', () => {

@@ -2,8 +2,11 @@ import { accessSync, constants, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { pathText, readDocument, type Path, type SourceDocument } from './document.ts';
 import { CONFIG_VARIABLE, listParts, variableSettings, variableWarnings, type Environment, type VariableSetting } from './environment.ts';
+import { withoutForeignKeys } from './foreign-keys.ts';
 import { problemAt, problemsOf, type Origins } from './issues.ts';
-import { serverFrom, serverWarnings } from './mcp-server.ts';
+import { isDisabled, serverFrom } from './mcp-server.ts';
+import { originOf, type ConfigOrigin } from './origin.ts';
+import { placeholders } from './placeholders.ts';
 import { ConfigError, type Problem } from './problems.ts';
 import { PATH_SETTINGS, Settings, type Config } from './schema.ts';
 import { substitute, type Substituted } from './substitute.ts';
@@ -24,6 +27,8 @@ export interface LoadedConfig {
   readonly warnings: readonly string[];
   /** Absolute path of the file that was read, if any. */
   readonly source?: string;
+  /** What the file held: tells later whether it changed. */
+  readonly origin: ConfigOrigin;
   /** Texts with `${env:NAME}` as they were written, by path: what `config show` prints. */
   readonly templates: ReadonlyMap<string, string>;
 }
@@ -44,28 +49,36 @@ function fileProblem(file: string, error: unknown): ConfigError {
   ]);
 }
 
-function readFile(file: string): SourceDocument {
+interface Read {
+  readonly origin: ConfigOrigin;
+  /** Undefined where there is no file. */
+  readonly document: SourceDocument | undefined;
+}
+
+function readFile(file: string): Read {
   let text: string;
+  let origin: ConfigOrigin;
   try {
     const bytes = readFileSync(file);
+    origin = originOf(file, bytes);
     if (bytes.length > MAX_FILE_BYTES)
       throw new ConfigError([{ source: file, path: '', message: `this file is larger than ${MAX_FILE_BYTES} bytes.` }]);
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     throw error instanceof ConfigError ? error : fileProblem(file, error);
   }
-  return readDocument(file, text);
+  return { origin, document: readDocument(file, text) };
 }
 
 /** The named file, which must exist, or the default one if it does. */
-function findDocument({ env, cwd }: LoadOptions): SourceDocument | undefined {
+function findDocument({ env, cwd }: LoadOptions): Read {
   const named = env[CONFIG_VARIABLE];
   if (named !== undefined && named !== '') return readFile(resolve(cwd, named));
   const file = resolve(cwd, DEFAULT_FILE);
   try {
     accessSync(file, constants.F_OK);
   } catch {
-    return undefined;
+    return { origin: originOf(file, undefined), document: undefined };
   }
   return readFile(file);
 }
@@ -141,20 +154,25 @@ function frozen<T>(value: T): T {
 interface Input {
   readonly root: Json;
   readonly origins: Origins;
+  /** Texts that name what is not known: variables that are not set, placeholders of a host. */
   readonly unset: Substituted['unset'];
+  /** What was left out of the file, and why. */
+  readonly warnings: readonly string[];
 }
 
 function gather({ env, cwd }: LoadOptions, document: SourceDocument | undefined): Input {
   const typed = (path: Path, text: string): unknown => typedText(Settings, path, text);
-  const { value, unset, templates } = substitute(document?.value ?? {}, env, typed);
+  const written = withoutForeignKeys(document?.value ?? {});
+  const { value, unset, templates } = substitute(written.value, env, typed);
   const root = withoutEmptySections(isRecord(value) ? value : {});
   if (document !== undefined) resolvePaths(root, dirname(document.file));
   const variables = variableSettings(env);
   for (const variable of variables) setIn(root, variable.path, variableValue(variable, cwd));
-  return { root, origins: { document, variables, templates }, unset };
+  const unknown = [...unset, ...placeholders(written.value, env)];
+  return { root, origins: { document, variables, templates }, unset: unknown, warnings: written.warnings };
 }
 
-/** Problems with the settings themselves; a place with an unset variable is reported for that alone. */
+/** Problems with the settings themselves; a place with an unset variable or a placeholder is reported for that alone. */
 function check(input: Input): ReturnType<typeof Settings.parse> {
   const { root, origins, unset } = input;
   const parsed = Settings.safeParse(root, { reportInput: true });
@@ -168,13 +186,13 @@ function check(input: Input): ReturnType<typeof Settings.parse> {
 
 function complete(settings: ReturnType<typeof check>, cwd: string, folder: string): Config {
   const entries = Object.entries(settings.mcpServers);
-  const active = entries.filter(([, raw]) => raw.disabled !== true);
+  const active = entries.filter(([, raw]) => !isDisabled(raw));
   const servers = active.map(([name, raw]) => [name, serverFrom(raw, folder, settings.limits.callSeconds)] as const);
   return frozen({
     ...settings,
     dataDir: resolve(cwd, settings.dataDir),
     mcpServers: Object.fromEntries(servers),
-    disabledServers: entries.filter(([, raw]) => raw.disabled === true).map(([name]) => name),
+    disabledServers: entries.filter(([, raw]) => isDisabled(raw)).map(([name]) => name),
   });
 }
 
@@ -183,13 +201,12 @@ function complete(settings: ReturnType<typeof check>, cwd: string, folder: strin
  * Throws ConfigError with up to ten problems, each with its place; nothing is guessed and nothing half valid is returned.
  */
 export function loadConfig(options: LoadOptions): LoadedConfig {
-  const document = findDocument(options);
+  const { document, origin } = findDocument(options);
   const input = gather(options, document);
   const settings = check(input);
   const config = complete(settings, options.cwd, document === undefined ? options.cwd : dirname(document.file));
   const problems = tlsProblems(config, input.origins);
   if (problems.length > 0) throw new ConfigError(problems);
-  const foreign = Object.entries(settings.mcpServers).flatMap(([name, raw]) => serverWarnings(name, raw));
-  const warnings = [...variableWarnings(options.env), ...warningsFor(config), ...foreign];
-  return { config, warnings, ...(document && { source: document.file }), templates: input.origins.templates };
+  const warnings = [...variableWarnings(options.env), ...warningsFor(config), ...input.warnings];
+  return { config, warnings, ...(document && { source: document.file }), origin, templates: input.origins.templates };
 }

@@ -80,22 +80,6 @@ const KNOWN_TYPES = [...STDIO_TYPES, ...HTTP_TYPES, 'sse', ...WS_TYPES];
 
 type Transport = McpServer['transport'];
 
-/** Keys that hosts write and that mean nothing here; each yields a warning. */
-const FOREIGN_KEYS: Readonly<Record<string, string>> = {
-  timeout: 'use deadlineSeconds',
-  autoApprove: 'approval belongs to the host',
-  alwaysAllow: 'approval belongs to the host',
-  trust: 'trust is not given by configuration',
-  disabledTools: 'tools are not filtered yet',
-  enabledTools: 'tools are not filtered yet',
-  includeTools: 'tools are not filtered yet',
-  excludeTools: 'tools are not filtered yet',
-  envFile: 'write variables as ${env:NAME}',
-};
-const SILENT_KEYS = ['description', 'note', 'icon', 'gallery', 'version'] as const;
-
-const foreign = Object.fromEntries([...Object.keys(FOREIGN_KEYS), ...SILENT_KEYS].map((key) => [key, z.unknown().optional()]));
-
 const capability = z.record(z.string(), z.unknown()).optional();
 
 /** Settings of one tool, by the name that the server gave it. */
@@ -140,11 +124,15 @@ const RawServer = z.strictObject({
     .describe('calls of tools that the server does not list, on `/mcp/<name>`; `refuse` by default'),
   tools: z.record(z.string(), RawTool).optional().describe('settings by tool'),
   transport: z.string().optional(),
+  transportType: z.string().optional(),
+  enabled: z.boolean().optional(),
   serverUrl: serverUrl().optional(),
   httpUrl: serverUrl().optional(),
-  ...foreign,
 });
 export type RawServer = z.infer<typeof RawServer>;
+
+/** Every key of an entry that means something here, the hosts' spellings included. */
+export const SERVER_KEYS: readonly string[] = Object.keys(RawServer.shape);
 
 /** Settings of an entry that the reference lists; the others are the hosts' spellings of them. */
 export const DOCUMENTED = [
@@ -172,9 +160,12 @@ type Issue = { readonly path: string[]; readonly message: string };
 
 const isSocketUrl = (url: string): boolean => /^wss?:/i.test(url);
 
+/** The spellings of the transport's kind, in the order in which they count. */
+const TYPE_KEYS = ['type', 'transport', 'transportType'] as const;
+
 /** What the entry says or, where it says nothing, what its command or url is. */
 function transportOf(raw: RawServer): Transport {
-  const type = raw.type ?? raw.transport ?? '';
+  const type = raw.type ?? raw.transport ?? raw.transportType ?? '';
   if (raw.command !== undefined) return 'stdio';
   if (type === 'sse') return 'sse';
   return WS_TYPES.includes(type) || isSocketUrl(urlOf(raw)) ? 'ws' : 'http';
@@ -183,9 +174,9 @@ function transportOf(raw: RawServer): Transport {
 const urlOf = (raw: RawServer): string => raw.url ?? raw.httpUrl ?? raw.serverUrl ?? '';
 
 function typeIssue(raw: RawServer): Issue | undefined {
-  const key = raw.type === undefined ? 'transport' : 'type';
-  const type = raw.type ?? raw.transport;
-  if (type === undefined) return undefined;
+  const key = TYPE_KEYS.find((each) => raw[each] !== undefined);
+  const type = key && raw[key];
+  if (key === undefined || type === undefined) return undefined;
   if (!KNOWN_TYPES.includes(type)) {
     const guess = nearest(type, KNOWN_TYPES);
     return {
@@ -220,27 +211,8 @@ export const ServerEntry = RawServer.superRefine((raw, context) => {
   for (const issue of issuesOf(raw)) context.addIssue({ code: 'custom', ...issue });
 });
 
-/** A placeholder of a host, such as `${input:token}`, `${workspaceFolder}` or `${TOKEN}`: it stays as it is. */
-const PLACEHOLDER = /\$\{[A-Za-z_][\w:.-]*\}/;
-
-/** The settings of an entry, as `headers.Authorization`, that hold a placeholder. Their values may be secret and are not shown. */
-function placeholders(value: unknown, path: string): string[] {
-  if (typeof value === 'string') return PLACEHOLDER.test(value) ? [path] : [];
-  if (value === null || typeof value !== 'object') return [];
-  return Object.entries(value).flatMap(([key, item]) => placeholders(item, Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`));
-}
-
-/** Warnings for what an entry brought from its host and means nothing here. */
-export function serverWarnings(name: string, raw: RawServer): string[] {
-  const written: Readonly<Record<string, unknown>> = raw;
-  const present = Object.keys(FOREIGN_KEYS).filter((key) => written[key] !== undefined);
-  const { command, args, env, cwd, url, headers } = written;
-  const unread = placeholders({ command, args, env, cwd, url, headers }, `mcpServers.${name}`);
-  return [
-    ...present.map((key) => `mcpServers.${name}.${key} means nothing here (${FOREIGN_KEYS[key] ?? ''}) and is ignored.`),
-    ...unread.map((path) => `${path} holds a placeholder that is not replaced here: only \${env:NAME} is.`),
-  ];
-}
+/** True for an entry that is left out, in either spelling. */
+export const isDisabled = ({ disabled, enabled }: RawServer): boolean => disabled === true || enabled === false;
 
 function policyFrom({ tasks = 'never', requires = {} }: z.infer<typeof RawTool>): ToolPolicy {
   return { tasks, requires };

@@ -18,6 +18,12 @@ export interface Substituted {
 /** Gives a text that is one whole `${env:NAME}` the type that its place wants. */
 export type Typed = (path: Path, text: string) => unknown;
 
+function unsetMessage(name: string): string {
+  const [variable = '', ...standard] = name.split(':-');
+  if (standard.length > 0) return `holds a default, and there are none here: write \${env:${variable}} and set the variable.`;
+  return `the variable ${name || '(no name)'} is not set. Set it, or remove \${env:${name}}.`;
+}
+
 /** Replaces `${env:NAME}` in every text of `value`. A variable that is not set is a problem; an empty one is not. */
 export function substitute(value: unknown, env: Environment, typed: Typed): Substituted {
   const unset: Unset[] = [];
@@ -28,8 +34,7 @@ export function substitute(value: unknown, env: Environment, typed: Typed): Subs
     templates.set(pathText(path), text);
     const replaced = text.replaceAll(REFERENCE, (_all, name: string) => {
       const found = Object.hasOwn(env, name) ? env[name] : undefined;
-      if (found === undefined)
-        unset.push({ path, message: `the variable ${name || '(no name)'} is not set. Set it, or remove \${env:${name}}.` });
+      if (found === undefined) unset.push({ path, message: unsetMessage(name) });
       return found ?? '';
     });
     return /^\$\{env:[^}]*\}$/.test(text) ? typed(path, replaced) : replaced;

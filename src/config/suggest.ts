@@ -15,6 +15,9 @@ const ALIASES: Readonly<Record<string, string>> = {
   arguments: 'args',
   workingDirectory: 'cwd',
   endpoint: 'url',
+  uri: 'url',
+  cmd: 'command',
+  envs: 'env',
 };
 
 const squash = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '');

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 const time = z.string().describe('RFC 3339, UTC');
 
-/** One server of the catalogue. `reason` and `retryAt` come with `backing_off`, `since` with `ready`. */
+/** One server of the catalogue. `reason` and `retryAt` come with `backing_off`, `reason` with `connecting` after the first attempt, `since` with `ready`. */
 export const serverView = z.object({
   name: z.string(),
   kind: z.enum(['stockpulse', 'upstream']),

@@ -16,6 +16,8 @@ export const statusReply = z.object({
   limits: z
     .array(z.object({ name: z.string(), size: z.number(), cap: z.number(), refused: z.number() }))
     .describe('Every bounded collection'),
+  config: z.object({ file: z.string().nullable().describe('Null where none was read') }),
+  warnings: z.array(z.string()).describe('What is not as it should be, such as a configuration that changed since the start'),
 });
 
 /** One finding of `doctor`; `advice` says what to do unless all is well. */

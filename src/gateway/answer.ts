@@ -19,9 +19,10 @@ export function closeRecord({ record }: Frame, services: Services, bytesOut: num
 
 /** A result that flows: the call keeps its place and its record until it has flowed, broke off or was given up. */
 function streaming(frame: Frame, services: Services, flow: ResultStream, began: number): Answer {
-  const stream = new CountedStream(flow, (bytes, failure) => {
+  const stream = new CountedStream(flow, (bytes, failure, isError) => {
     leave(frame, services);
     if (failure !== undefined) noteOutcome(frame, { kind: 'failed', failure });
+    else if (isError) frame.record.outcome = 'tool_error';
     closeRecord(frame, services, bytes, began);
   });
   frame.record.streamed = true;

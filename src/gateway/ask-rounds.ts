@@ -1,20 +1,21 @@
 import {
   inputRequestsOf,
   inputResponses,
-  jsonText,
   MAX_ROUNDS,
   MAY_ASK,
   mayAsk,
   requiredFor,
   roundPauseMs,
+  RPC,
+  rpcError,
   type Ask,
-  type AskAnswer,
   type AskClient,
   type Call,
   type CallContext,
   type Failure,
   type JsonText,
   type Outcome,
+  type RpcError,
   type Target,
 } from '../protocol/index.ts';
 import { sleep } from '../shared/index.ts';
@@ -43,13 +44,21 @@ function wordsFor(frame: Frame, call: Call, asks: ReadonlyMap<string, Ask>): Map
   return worded;
 }
 
-/** The answer as a modern server takes it: it knows no errors, so a person who cannot be asked has canceled (PROTOCOL D). */
-function answerText({ method }: Ask, answer: AskAnswer): JsonText | undefined {
-  if ('result' in answer) return answer.result;
-  return method === 'elicitation/create' ? jsonText({ action: 'cancel' }) : undefined;
+const MAX_REASON = 200;
+
+/**
+ * A client that answers a question with an error. A modern server can be told nothing of that (S26 mrtr has no errors in `inputResponses`), and
+ * would ask again: the call ends with the client's reason, and what the server keeps for the next round expires.
+ */
+function unanswered(frame: Frame, { method }: Ask, error: RpcError): Outcome {
+  const { server } = frame.record;
+  const reason = error.message.slice(0, MAX_REASON);
+  const message = `The client gave no answer to ${method} (${reason}), which server ${server} needs to go on. The call may have taken effect.`;
+  if (frame.request.method !== 'tools/call') return { kind: 'error', error: rpcError(RPC.internalError, message) };
+  return failed('upstream_failed', message, error);
 }
 
-/** Asks everything side by side; the first answer without which the call cannot go on ends the others. */
+/** Asks everything side by side; the first error in place of an answer ends the others. */
 async function askAll(frame: Frame, askClient: AskClient, asks: ReadonlyMap<string, Ask>): Promise<Map<string, JsonText> | Outcome> {
   const answers = new Map<string, JsonText>();
   let problem: Outcome | undefined;
@@ -57,17 +66,12 @@ async function askAll(frame: Frame, askClient: AskClient, asks: ReadonlyMap<stri
   const signal = AbortSignal.any([frame.signal, round.signal]);
   const one = async ([key, ask]: readonly [string, Ask]): Promise<void> => {
     const answer = await askClient(ask, signal);
-    const text = answerText(ask, answer);
-    if (text !== undefined) {
-      answers.set(key, text);
-    } else if (problem === undefined && 'error' in answer) {
-      problem = failed(
-        'upstream_failed',
-        `The client did not answer ${ask.method}, which ${frame.record.server} needs to go on.`,
-        answer.error,
-      );
-      round.abort();
+    if ('result' in answer) {
+      answers.set(key, answer.result);
+      return;
     }
+    problem ??= unanswered(frame, ask, answer.error);
+    round.abort();
   };
   await Promise.all([...asks].map(one));
   return problem ?? answers;
@@ -105,9 +109,9 @@ export async function askInRounds(frame: Frame, { target, call, context }: Legs,
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     frame.record.inputRounds = round;
     const answers = await answersTo(frame, call, asking);
-    if (answers !== undefined && 'kind' in answers) return answers;
     if (answers === undefined) await pause(frame.signal, pauses++);
     if (frame.signal.aborted) return failed('canceled', 'The call was canceled by its client.');
+    if (answers !== undefined && 'kind' in answers) return answers;
     const { requestState } = asking.value;
     const state = typeof requestState === 'string' ? requestState : undefined;
     const outcome = await target.handle({ ...call, state, answers }, context);
@@ -116,6 +120,6 @@ export async function askInRounds(frame: Frame, { target, call, context }: Legs,
   }
   return failed(
     'upstream_failed',
-    `Server ${frame.record.server} asked for input ${MAX_ROUNDS} times without an answer. The call was given up.`,
+    `Server ${frame.record.server} asked for input ${MAX_ROUNDS} times and came to no result. The call was given up.`,
   );
 }

@@ -288,11 +288,32 @@ describe('asks of a modern server for a legacy client', () => {
     }
   });
 
-  it('take an error in place of an elicitation as a cancel, and end the call where there is no such answer', async () => {
+  it('end the call with the first error in place of an answer, and its reason; "decline" and "cancel" are answers', async () => {
     const refuse: AskClient = () => Promise.resolve({ error: { code: -1, message: 'User rejected' } });
-    const server = scripted('s', [asking({ a: elicit('?') }), done]);
-    await inSession(server, { answer: refuse }).asked;
-    expect(server.legs[1]?.answers).toBe('{"a":{"action":"cancel"}}');
+    const server = scripted('s', [asking({ a: elicit('?') }, 'x')]);
+    const { port, asked } = inSession(server, { answer: refuse });
+    const refused = JSON.stringify((await asked).body);
+    expect([port.asked.length, server.legs.length]).toEqual([1, 1]);
+    expect(refused).toContain('User rejected');
+    expect(refused).toContain('"isError":true');
+    for (const action of ['decline', 'cancel']) {
+      const goesOn = scripted('s', [asking({ a: elicit('?') }), done]);
+      await inSession(goesOn, { answer: () => Promise.resolve({ result: jsonText({ action }) }) }).asked;
+      expect(goesOn.legs[1]?.answers).toBe(`{"a":{"action":"${action}"}}`);
+    }
+  });
+
+  it('are an error of the protocol for a method that has no results of errors', async () => {
+    const server = scripted('s', [asking({ a: elicit('?') })]);
+    const gateway = testGateway([{ ...server, entry: { prompts: itemsOf('name', [{ name: 'p' }]) } }]);
+    const client = { revision: '2025-11-25' as const, info: undefined, capabilities: everything };
+    const port = new TestPort({ answer: () => Promise.resolve({ error: { code: -1, message: 'User rejected' } }) });
+    const { body } = await gateway.ask('/mcp/s', 'prompts/get', { name: 'p' }, { client, port });
+    expect(body).toMatchObject({ error: { code: -32603, message: expect.stringContaining('User rejected') as string } });
+  });
+
+  it('are taken back from the client when another one ends the call', async () => {
+    const refuse: AskClient = () => Promise.resolve({ error: { code: -1, message: 'User rejected' } });
     const sampling = scripted('s', [asking({ a: elicit('?'), b: sample })]);
     let aborted = false;
     const answer: AskClient = (ask, signal) =>
@@ -312,7 +333,9 @@ describe('asks of a modern server for a legacy client', () => {
   it('end after eight rounds', async () => {
     const server = scripted('s', [asking({ a: elicit('?') }, 'x')]);
     const { port, asked } = inSession(server, {});
-    expect((await asked).body).toMatchObject({ result: { isError: true } });
+    const { body } = await asked;
+    expect(body).toMatchObject({ result: { isError: true } });
+    expect(JSON.stringify(body)).toContain('asked for input 8 times and came to no result');
     expect([port.asked.length, server.legs.length]).toEqual([8, 9]);
   });
 

@@ -1,5 +1,5 @@
-import { isObject, TASKS_EXTENSION, UI_EXTENSION, type Era, type JsonObject } from '../protocol/index.ts';
-import { catalogueOf, neverReached, type Registry, type ServerEntry } from '../registry/index.ts';
+import { isObject, lacking, TASKS_EXTENSION, UI_EXTENSION, type Era, type JsonObject } from '../protocol/index.ts';
+import { catalogueOf, neverReached, type CatalogueTool, type Registry, type ServerEntry } from '../registry/index.ts';
 import { serversOf, type Endpoint } from './endpoints.ts';
 import type { View } from './view.ts';
 
@@ -71,4 +71,10 @@ export function capabilitiesOf(view: View, era: Era, mintsTasks: MintsTasks): Js
   if (endpoint.kind === 'joined') return ofAll(view, era, mintsTasks);
   const [entry] = servers;
   return entry === undefined ? {} : ofServer(entry, era, mintsTasks);
+}
+
+/** What a client that offers these capabilities lacks for a tool that is not shown to everyone; undefined if it is shown to this client. */
+export function lackingFor(needs: CatalogueTool['needs'], offers: JsonObject): JsonObject | undefined {
+  const missing = needs?.map((one) => lacking(one, offers)) ?? [];
+  return missing.includes(undefined) ? undefined : missing[0];
 }

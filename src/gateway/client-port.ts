@@ -1,4 +1,4 @@
-import type { AskClient, ClientFacts, JsonText, LogLevel } from '../protocol/index.ts';
+import type { AskClient, CallerSession, ClientFacts, JsonText, LogLevel } from '../protocol/index.ts';
 import type { Principal } from '../security/index.ts';
 import type { Endpoint } from './endpoints.ts';
 
@@ -14,11 +14,13 @@ export interface ClientPort {
 
 /** What a legacy client keeps between its requests: the steps for `logging/setLevel`, subscribe and unsubscribe work on it. */
 export interface SessionState {
-  /** What `logging/setLevel` set; undefined until then: no log messages. */
+  /** What `logging/setLevel` set; undefined until then: servers choose what they tell (S25 logging). */
   logLevel: LogLevel | undefined;
   /** Adds or removes a resource of the endpoint, by the URI that the client uses. False at the cap of subscriptions. */
   subscribe(uri: string): boolean;
   unsubscribe(uri: string): void;
+  /** The session as targets know it: of a client that can be asked. */
+  readonly peer?: CallerSession | undefined;
 }
 
 /** What somebody wants to hear of an endpoint, in the endpoint's own names and sealed task ids. */
@@ -35,6 +37,8 @@ export interface WatchRequest {
   readonly endpoint: Endpoint;
   readonly principal: Principal;
   readonly client: ClientFacts;
+  /** Of a legacy client that can be asked. */
+  readonly session?: CallerSession | undefined;
   readonly filter: WatchFilter;
   /** The client's watch that this one takes the place of: notices that wait in it go to this one, and it is closed. */
   readonly replaces?: Watch | undefined;

@@ -78,7 +78,6 @@ describe('log messages', () => {
       unsubscribe: () => undefined,
     });
     expect(levelsOf(await told(all, {}, { client, session: session('info') }))).toEqual(['info', 'error', 'emergency']);
-    expect(await told(all, { [META.logLevel]: 'debug' }, { client, session: session(undefined) })).toEqual([]);
     const changing = session('info');
     const port = new TestPort();
     const gateway = testGateway([
@@ -96,6 +95,16 @@ describe('log messages', () => {
   });
 });
 
+describe('log messages for a legacy client that set no level', () => {
+  it('come as the server sends them: the choice is the server’s', async () => {
+    const client = { revision: '2025-11-25' as const, info: undefined, capabilities: {} };
+    const session: SessionState = { logLevel: undefined, subscribe: () => true, unsubscribe: () => undefined };
+    const sent = [log('debug'), log('error')];
+    for (const path of ['/mcp', '/mcp/s'])
+      expect(levelsOf(await told(sent, { [META.logLevel]: 'error' }, { client, session }, path))).toEqual(['debug', 'error']);
+  });
+});
+
 describe('other notifications of a call', () => {
   it('pass on the endpoint of a server if no part of the specification has them', async () => {
     const sent = [
@@ -105,11 +114,15 @@ describe('other notifications of a call', () => {
       ['notifications/cancelled', { requestId: 1 }],
       ['notifications/tasks', {}],
       ['notifications/elicitation/complete', { elicitationId: 'e' }],
-      ['acme/request', {}],
+      ['notifications/progress', { progressToken: 1, progress: 1 }],
+      ['elicitation/create', {}],
+      ['roots/list'],
+      ['acme/searchProgress', { pct: 1 }],
     ] as const;
     expect(await told(sent, {})).toEqual([
       { jsonrpc: '2.0', method: 'notifications/acme/thing', params: { x: 1 } },
       { jsonrpc: '2.0', method: 'notifications/acme/empty' },
+      { jsonrpc: '2.0', method: 'acme/searchProgress', params: { pct: 1 } },
     ]);
     expect(await told(sent, {}, {}, '/mcp')).toEqual([]);
     const client = { revision: '2025-11-25' as const, info: undefined, capabilities: {} };

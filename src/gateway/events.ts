@@ -1,12 +1,14 @@
-import { memberOf, META, notificationText, ProgressGate, progressText, reaches, type JsonText } from '../protocol/index.ts';
+import {
+  isForeignNotification,
+  memberOf,
+  META,
+  notificationText,
+  ProgressGate,
+  progressText,
+  reaches,
+  type JsonText,
+} from '../protocol/index.ts';
 import type { Frame } from './frame.ts';
-
-/**
- * Notifications of the specification: apart from progress and log messages none of them belongs to a call, so a server that sends one with
- * a call is not followed. Those of extensions pass on an endpoint of one server (PROTOCOL A14).
- */
-const NOT_OF_CALLS =
-  /^notifications\/(cancelled|initialized|roots\/.*|tools\/.*|prompts\/.*|resources\/.*|subscriptions\/.*|tasks(\/.*)?|elicitation\/.*)$/;
 
 function tellProgress(frame: Frame, params: JsonText | undefined): void {
   const { params: sent } = frame.request;
@@ -19,14 +21,19 @@ function tellProgress(frame: Frame, params: JsonText | undefined): void {
 function tellLog(frame: Frame, params: JsonText | undefined): void {
   // A legacy client may change its level while the call is under way.
   const lowest = frame.session?.logLevel ?? frame.call?.logLevel;
-  if (lowest === undefined || params === undefined || !reaches(params.value.level, lowest)) return;
+  // A modern client has to ask for log messages; to a legacy one that set no level the server sends what it likes (S26, S25 logging).
+  if (params === undefined || (lowest === undefined ? frame.era === 'modern' : !reaches(params.value.level, lowest))) return;
   frame.port?.notify(notificationText('notifications/message', params.text));
 }
 
-/** The end of a URL elicitation, where the client knows it; and what is not the specification's. */
+/**
+ * The end of a URL elicitation, where the client knows it; and what is not the specification's, under whatever name, on the endpoint of one
+ * server only. The joined endpoint has no extension to which such a notification belongs, and refuses the methods that would bring it about:
+ * it advertises only what we implement (PROTOCOL A14).
+ */
 function passes({ client, endpoint }: Frame, method: string): boolean {
   if (method === 'notifications/elicitation/complete') return client.revision === '2025-11-25';
-  return endpoint.kind === 'server' && method.startsWith('notifications/') && !NOT_OF_CALLS.test(method);
+  return endpoint.kind === 'server' && isForeignNotification(method);
 }
 
 /** Passes on what a target tells of an open call, in the client's words (PROTOCOL C12). */

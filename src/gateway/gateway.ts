@@ -57,6 +57,8 @@ export interface McpGateway {
   /** The tools of an endpoint (`/mcp` or `/mcp/<server>`), scopes apart; undefined if there is no such endpoint. */
   tools(path: string): readonly ExposedTool[] | undefined;
   readonly sessions: number;
+  /** The gateway goes now: calls that wait for an answer of their client go on without it. */
+  endAsks(): void;
   close(): void;
 }
 
@@ -131,6 +133,7 @@ export function createGateway(options: GatewayOptions): McpGateway {
     get sessions() {
       return faces.sessions;
     },
+    endAsks: () => faces.endAsks(),
     close() {
       faces.close();
       hub.close();

@@ -150,12 +150,12 @@ export class HubWatch implements Watch {
   }
 
   #listen(server: string, wanted: Wanted): Listening | undefined {
-    const { principal } = this.#request;
+    const { principal, session } = this.#request;
     if (!this.#context.scopesOf(server).every((scope) => principal.scopes.has(scope))) return undefined;
     const interest = { uris: [...wanted.uris.keys()], taskIds: [...wanted.tasks.keys()], era: eraOf(this.#request.client.revision) };
     const onAnnouncement = (announcement: Announcement): void => this.#announced(server, wanted, announcement);
     return this.#guard(() =>
-      this.#context.targets(server)?.listen?.(interest, { principal: principal.id, scopes: principal.scopes }, onAnnouncement),
+      this.#context.targets(server)?.listen?.(interest, { principal: principal.id, scopes: principal.scopes, session }, onAnnouncement),
     );
   }
 

@@ -5,13 +5,12 @@ import {
   RPC,
   rpcError,
   type ClientFacts,
-  type LegacyRevision,
   type RequestMessage,
   type RpcError,
 } from '../protocol/index.ts';
 
 /** The client of an `initialize` request, at the revision that its session will have; or what is wrong with the request. */
-export function initializeClient(request: RequestMessage, carried: readonly LegacyRevision[]): ClientFacts | RpcError {
+export function initializeClient(request: RequestMessage): ClientFacts | RpcError {
   const params = request.params?.value ?? {};
   const { protocolVersion, capabilities, clientInfo } = params;
   if (typeof protocolVersion !== 'string')
@@ -20,7 +19,7 @@ export function initializeClient(request: RequestMessage, carried: readonly Lega
   if (!isObject(clientInfo) || typeof clientInfo.name !== 'string')
     return rpcError(RPC.invalidParams, 'initialize needs params.clientInfo with a name and a version.');
   const version = typeof clientInfo.version === 'string' ? clientInfo.version : '';
-  return { revision: negotiate(protocolVersion, carried), capabilities, info: { ...clientInfo, name: clientInfo.name, version } };
+  return { revision: negotiate(protocolVersion), capabilities, info: { ...clientInfo, name: clientInfo.name, version } };
 }
 
 export const isRpcError = (value: ClientFacts | RpcError): value is RpcError => 'code' in value;

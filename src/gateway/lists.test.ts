@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { JsonObject } from '../protocol/index.ts';
+import { jsonText, type JsonObject } from '../protocol/index.ts';
 import { ECHO, entryOf, itemsOf, testGateway } from './testing.ts';
 
 const named = (name: string): JsonObject => ({ ...ECHO, name });
@@ -132,12 +132,19 @@ describe('tools/list', () => {
     expect((await gateway.ask('/mcp/s', 'tools/list', { cursor })).body).toMatchObject({ error: { code: -32602 } });
   });
 
-  it('hides an outputSchema whose root is no object from legacy clients', async () => {
-    const tool = { ...ECHO, outputSchema: { type: 'array' } };
-    const gateway = testGateway([{ name: 's', tools: [tool] }]);
+  it('wraps an outputSchema whose root is no object for legacy clients, and what a call returns under it', async () => {
+    const tool = { ...ECHO, outputSchema: { anyOf: [{ type: 'array' }, { type: 'object' }] } };
+    const result = jsonText({ content: [], structuredContent: { n: 1 } });
+    const gateway = testGateway([{ name: 's', tools: [tool], handle: () => ({ kind: 'complete', result }) }]);
     expect((await gateway.ask('/mcp/s', 'tools/list', {})).body).toHaveProperty('result.tools.0.outputSchema');
-    const legacy = await gateway.ask('/mcp/s', 'tools/list', {}, { client: { revision: '2025-11-25', info: undefined, capabilities: {} } });
-    expect(legacy.body).not.toHaveProperty('result.tools.0.outputSchema');
+    const client = { revision: '2025-11-25', info: undefined, capabilities: {} } as const;
+    const legacy = await gateway.ask('/mcp/s', 'tools/list', {}, { client });
+    const wrapped = { type: 'object', properties: { result: tool.outputSchema }, required: ['result'] };
+    expect(legacy.body).toHaveProperty('result.tools.0.outputSchema', wrapped);
+    const params = { name: 'echo', arguments: { text: 'x' } };
+    expect((await gateway.ask('/mcp/s', 'tools/call', params)).body).toHaveProperty('result.structuredContent', { n: 1 });
+    const called = await gateway.ask('/mcp/s', 'tools/call', params, { client });
+    expect(called.body).toHaveProperty('result.structuredContent', { result: { n: 1 } });
   });
 });
 

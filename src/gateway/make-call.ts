@@ -51,7 +51,7 @@ function requestOffers({ client, endpoint, request }: Frame): JsonText {
 }
 
 /** Client capabilities to declare to the target (PROTOCOL A5, C9); one shared object where there are none. */
-function offersOf(frame: Frame): JsonText {
+export function offersOf(frame: Frame): JsonText {
   for (const _name in frame.client.capabilities) return frame.era === 'modern' ? requestOffers(frame) : sessionOffers(frame);
   return NO_OFFERS;
 }
@@ -91,7 +91,7 @@ export function routeTo(frame: Frame, services: Services, route: Route): Outcome
     edits: route.edits ?? NO_EDITS,
     headerParams: route.headerParams ?? NO_HEADERS,
     client,
-    caller: { principal: principal.id, scopes: principal.scopes },
+    caller: { principal: principal.id, scopes: principal.scopes, session: session?.peer },
     offers: offersOf(frame),
     state: undefined,
     answers: undefined,

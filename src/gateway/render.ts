@@ -68,7 +68,10 @@ export function render(frame: Frame, services: Services, outcome: Outcome): Answ
   if (outcome.kind === 'error') {
     return { text: errorText(idText, outcome.error), status: (modern && MODERN_STATUS[outcome.error.code]) || 200 };
   }
-  if (!modern) return { text: resultText(idText, resultFor(outcome.result, method, frame.client.revision as LegacyRevision)), status: 200 };
+  if (!modern) {
+    const result = resultFor(outcome.result, method, frame.client.revision as LegacyRevision, frame.exposed?.tool.definition);
+    return { text: resultText(idText, result), status: 200 };
+  }
   const cache = CACHEABLE.has(method) && outcome.kind === 'complete' ? UNCACHED : undefined;
   return { text: resultText(idText, stampResult(outcome.result, { serverInfo: identityOf(frame, services), cache })), status: 200 };
 }

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { jsonText, type AskAnswer } from '../protocol/index.ts';
 import type { Principal } from '../security/index.ts';
 import { BoundedCount, Caps } from '../shared/index.ts';
 import { resolveEndpoint, type Endpoint } from './endpoints.ts';
 import type { EventSink } from './sessions/streams.ts';
 import { Sessions, type Session } from './sessions.ts';
-import { agent, testGateway } from './testing.ts';
+import { agent, requestOf, testGateway } from './testing.ts';
 
 const client = { revision: '2025-11-25', info: undefined, capabilities: {} } as const;
 const gateway = testGateway([{ name: 's' }]);
@@ -146,4 +147,30 @@ describe('subscriptions of a session', () => {
     expect(conversation.subscribe('x:1000')).toBe(true);
     sessions.close();
   });
+});
+
+it('wait for no client any more when the gateway goes: its calls go on', async () => {
+  const answers: (AskAnswer | undefined)[] = [];
+  const asking = testGateway([
+    {
+      name: 's',
+      async handle(_call, { ask, signal }) {
+        answers.push(await ask?.({ method: 'roots/list', params: undefined }, signal));
+        return { kind: 'complete', result: jsonText({ content: [] }) };
+      },
+    },
+  ]);
+  const { services, caps } = asking;
+  const asks = { open: new BoundedCount('client_asks', 10, caps), deadlineMs: 60_000 };
+  const sessions = new Sessions({ cap: 1, idleMs: 1000, caps, clock: services.clock, services, maxInFlight: 10, asks });
+  const session = sessions.open(agent, JOINED, { ...client, capabilities: { roots: {} } });
+  const sent: string[] = [];
+  const outlet = { send: (text: string) => sent.push(text) > 0 };
+  const call = requestOf('tools/call', { name: 's__echo', arguments: { text: 'x' } });
+  const answer = session?.conversation.request(call, agent, 1, outlet);
+  await expect.poll(() => sent.length).toBe(1);
+  sessions.endAsks();
+  expect((await answer)?.text).toContain('"result"');
+  expect(answers).toMatchObject([{ error: { message: 'The gateway is shutting down.' } }]);
+  sessions.close();
 });

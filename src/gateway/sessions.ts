@@ -156,6 +156,11 @@ export class Sessions {
     for (const session of this.#sessions.values()) session.streams.endListening();
   }
 
+  /** The gateway goes now: no client is waited for any more. */
+  endAsks(): void {
+    for (const { conversation } of this.#sessions.values()) conversation.endAsks('The gateway is shutting down.');
+  }
+
   close(): void {
     clearInterval(this.#timer);
     for (const session of this.#sessions.values()) session.end();

@@ -56,6 +56,17 @@ describe('a large result', () => {
     expect(gateway.services.inFlight.size).toBe(0);
   });
 
+  it('is recorded as what the tool says of it', async () => {
+    const { gateway, stream } = streaming();
+    const ends: unknown[] = [];
+    const { answer } = await gateway.ask('/mcp/s', 'tools/call', echo, { port: port() });
+    answer.stream?.begin({ idText: '7', write: () => true, end: (_failure, isError) => ends.push(isError) });
+    stream.sink?.end(undefined, true);
+    gateway.flush();
+    expect(ends).toEqual([true]);
+    expect(gateway.records).toMatchObject([{ outcome: 'tool_error', streamed: true }]);
+  });
+
   it('is told of no more once it flows, while its attempts still count', async () => {
     const stream = new FakeStream();
     let context: CallContext | undefined;

@@ -43,6 +43,8 @@ export interface TestServer {
   readonly policy?: ServerPolicy;
   readonly handle?: (call: Call, context: CallContext) => Outcome | Promise<Outcome>;
   readonly listen?: Target['listen'];
+  readonly prepare?: Target['prepare'];
+  readonly refresh?: Target['refresh'];
   /** Anything else of its entry in the catalogue. */
   readonly entry?: Partial<ServerEntry>;
 }
@@ -123,9 +125,12 @@ export function modernParams(params: JsonObject): JsonObject {
   return { ...params, _meta: { [META.protocolVersion]: '2026-07-28', [META.clientCapabilities]: {} } };
 }
 
-function targetOf({ handle, listen }: TestServer): Target | undefined {
-  return handle && { handle: (call, context) => Promise.resolve(handle(call, context)), ...(listen === undefined ? {} : { listen }) };
+function targetOf({ handle, listen, prepare, refresh }: TestServer): Target | undefined {
+  return handle && { handle: (call, context) => Promise.resolve(handle(call, context)), ...definedOnly({ listen, prepare, refresh }) };
 }
+
+const definedOnly = (ports: Partial<Record<'listen' | 'prepare' | 'refresh', unknown>>): Partial<Target> =>
+  Object.fromEntries(Object.entries(ports).filter(([, port]) => port !== undefined));
 
 export function testGateway(
   servers: readonly TestServer[],

@@ -22,6 +22,8 @@ export interface Exposed {
   readonly server: string;
   /** Scopes of its own that a caller needs; undefined where those of its server hold. */
   readonly scopes: readonly string[] | undefined;
+  /** As `CatalogueTool.needs`. */
+  readonly needs: CatalogueTool['needs'];
   /** The text for a client of the modern era. */
   readonly modern: string;
   /** The text for a client of that revision. */
@@ -63,6 +65,7 @@ abstract class Shown implements Exposed {
   readonly id: string;
   readonly server: string;
   abstract readonly scopes: readonly string[] | undefined;
+  abstract readonly needs: CatalogueTool['needs'];
   protected readonly wrap: (uri: string) => string;
   #modern: string | undefined;
 
@@ -101,6 +104,10 @@ class ShownTool extends Shown implements ExposedTool {
     return this.tool.scopes;
   }
 
+  override get needs(): CatalogueTool['needs'] {
+    return this.tool.needs;
+  }
+
   protected override make(): string {
     const { definition } = this.tool;
     const edits: Edit[] = [];
@@ -129,6 +136,7 @@ interface ItemSource {
 class ShownItem extends Shown implements ExposedItem {
   readonly item: ListItem;
   override readonly scopes = undefined;
+  override readonly needs = undefined;
   readonly #member: IdMember;
 
   constructor(id: string, server: string, { item, member }: ItemSource, wrap: (uri: string) => string) {

@@ -47,6 +47,27 @@ describe('close', () => {
     expect(events).toContainEqual({ kind: 'forced_close', connections: 1 });
   });
 
+  it('makes a last call at the end of the grace period, and waits a moment for what comes of it', async () => {
+    const { host, events, held, answer } = await holding();
+    const cut = (): void => void setTimeout(() => held[0]?.raw.end('data: unknown\n\n'), 50);
+    const begun = performance.now();
+    await host.close(50, { cut, lastWordsMs: 60_000 });
+    expect(performance.now() - begun).toBeGreaterThan(80);
+    expect((await answer).text).toContain('unknown');
+    expect(events).not.toContainEqual(expect.objectContaining({ kind: 'forced_close' }));
+  });
+
+  it('does not wait for ever for what comes of it', async () => {
+    const { host, events, answer } = await holding();
+    const gone = answer.catch(() => 'cut');
+    let calls = 0;
+    await host.close(20, { cut: () => void calls++, lastWordsMs: 20 });
+    await gone;
+    // Each listener drains for itself, and only the public one has a connection.
+    expect(calls).toBe(1);
+    expect(events).toContainEqual({ kind: 'forced_close', connections: 1 });
+  });
+
   it('runs preClose hooks at its start, so that streams without an end are ended by their owner', async () => {
     const { host, events, held, answer } = await holding((app) => {
       app.addHook('preClose', (done) => {

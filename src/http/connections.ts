@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Caps, Gauge } from '../shared/index.ts';
-import type { HttpEvent } from './options.ts';
+import type { HttpEvent, LastCall } from './options.ts';
 
 const IDLE_SWEEP_MS = 25;
 
@@ -48,15 +48,23 @@ export class Connections implements Gauge {
     socket.once('close', () => this.#upgraded.delete(socket));
   }
 
-  /** Lets connections end while `closing` runs, within `graceMs`; then destroys what is left. Resolves with the number destroyed. */
-  async drain(closing: Promise<unknown>, graceMs: number): Promise<number> {
+  /**
+   * Lets connections end while `closing` runs, within `graceMs` and, where there is a last call, the moment that it gives their last answers;
+   * then destroys what is left. Resolves with the number destroyed.
+   */
+  async drain(closing: Promise<unknown>, graceMs: number, last?: LastCall): Promise<number> {
     // A connection that was busy when we stopped becomes idle later, and would then live on until its keep-alive ends.
     const sweep = setInterval(() => this.#server.closeIdleConnections(), IDLE_SWEEP_MS);
     let forced = 0;
-    const deadline = setTimeout(() => {
+    const destroy = (): void => {
       forced = this.#size;
       this.#server.closeAllConnections();
       for (const socket of this.#upgraded) socket.destroy();
+    };
+    let deadline = setTimeout(() => {
+      if (last === undefined) return destroy();
+      deadline = setTimeout(destroy, last.lastWordsMs);
+      last.cut();
     }, graceMs);
     try {
       await closing;

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import {
   ANONYMOUS,
@@ -12,6 +12,7 @@ import {
   type ProxyList,
 } from '../security/index.ts';
 import { Bounded } from '../shared/index.ts';
+import { answerPreflight, share } from './cors.ts';
 import type { HttpHostOptions } from './options.ts';
 import type { RefusalFacts, Refuser } from './refusal.ts';
 
@@ -47,16 +48,19 @@ export class Entrance {
   readonly check = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
     request.principal = ANONYMOUS;
     request.clientAddress = this.addressOf(request.raw);
-    const refusal = this.judge(request.raw);
-    if (refusal === undefined) done();
-    else this.#refuser.send(request, reply, refusal);
+    const refusal = this.judge(request.raw, reply.raw);
+    if (refusal !== undefined) this.#refuser.send(request, reply, refusal);
+    else if (answerPreflight(request.raw, reply.raw)) reply.hijack();
+    else done();
   };
 
-  /** Host and Origin of a request; undefined if they are fine. */
-  judge(request: IncomingMessage): RefusalFacts | undefined {
+  /** Host and Origin of a request; undefined if they are fine. A page of a listed origin may then read the response. */
+  judge(request: IncomingMessage, response?: ServerResponse): RefusalFacts | undefined {
     const { host, origin } = request.headers;
     if (!this.knowsHost(host) && !mayOmitName(request)) return foreignHost(host);
-    if (origin !== undefined && !this.#knowsOrigin(origin)) return foreignOrigin(origin);
+    if (origin === undefined) return undefined;
+    if (!this.#knowsOrigin(origin)) return foreignOrigin(origin);
+    if (response !== undefined && this.#rules.origins.has(origin.toLowerCase())) share(origin, request, response);
     return undefined;
   }
 

@@ -8,6 +8,8 @@ export interface Passed {
   readonly principal: Principal;
   /** The guard's verdict now: a stream outlives keys that are revoked or expire. */
   authenticate(): Authentication;
+  /** Counts one more request against the key's rate: milliseconds to wait, 0 for none. */
+  admit(): number;
 }
 
 /** Answers a POST to one of its paths. False, with nothing done, if the path is none of them. */
@@ -26,6 +28,10 @@ class Caller implements Passed {
 
   authenticate(): Authentication {
     return this.#guards.authenticateForMcp(this.#authorization);
+  }
+
+  admit(): number {
+    return this.#guards.admit(this.principal);
   }
 }
 
@@ -64,7 +70,7 @@ export class FastLane {
     const { headers } = request;
     if (this.#handler === undefined || request.method !== 'POST' || closing.aborted) return false;
     if (request.url?.startsWith('/mcp') !== true || Number(headers['content-length']) > bodyBytes) return false;
-    if (entrance.judge(request) !== undefined) return false;
+    if (entrance.judge(request, response) !== undefined) return false;
     const principal = guards.passes(headers.authorization);
     return principal !== undefined && this.#handler(request, response, new Caller(principal, guards, headers.authorization));
   }

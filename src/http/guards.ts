@@ -128,6 +128,11 @@ export class Guards {
     return authenticateForMcp(this.#authenticator, authorization);
   }
 
+  /** Counts a request that came together with others: milliseconds to wait, 0 for none. */
+  admit(principal: Principal): number {
+    return this.#perKey.take(principal.id);
+  }
+
   /** The mcp guard for the fast lane: who sent the request, which counts against his rate; undefined if anything is wrong. */
   passes(authorization: string | undefined): Principal | undefined {
     const who = authenticateForMcp(this.#authenticator, authorization);
@@ -142,7 +147,7 @@ export class Guards {
     const { principal } = who;
     const refusal = this.#tooMany(principal);
     if (refusal !== undefined) return { ok: false, refusal };
-    return { ok: true, principal, authenticate, admit: () => this.#perKey.take(principal.id) };
+    return { ok: true, principal, authenticate, admit: () => this.admit(principal) };
   }
 
   #admit(request: FastifyRequest, reply: FastifyReply, who: Authentication): boolean {

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { AppError } from '../shared/index.ts';
 import { Connections } from './connections.ts';
 import { Entrance } from './entrance.ts';
@@ -10,7 +10,7 @@ import { listenError } from './listen-errors.ts';
 import { createListener, nodeServer } from './listeners.ts';
 import { prepareSocket, type SocketPlace } from './local-socket.ts';
 import { operations } from './operations.ts';
-import { defaultHttpLimits, type Guard, type HttpHostOptions, type HttpLimits } from './options.ts';
+import { defaultHttpLimits, type Guard, type HttpHostOptions, type HttpLimits, type LastCall } from './options.ts';
 import { Refuser } from './refusal.ts';
 import { ANONYMOUS, redactSecrets } from '../security/index.ts';
 import { localJudge, Upgrades, type UpgradeHandler } from './upgrades.ts';
@@ -39,8 +39,8 @@ export interface HttpHost {
   listen(): Promise<Listening>;
   /** Listens on the local socket only; resolves with its path. Throws `socket_path_taken`, `socket_in_use`. */
   listenLocal(): Promise<string | undefined>;
-  /** Stops accepting, lets open requests end within `graceMs`, then ends every connection. Idempotent. */
-  close(graceMs: number): Promise<void>;
+  /** Stops accepting, lets open requests end within `graceMs`, makes the last call, then ends every connection. Idempotent. */
+  close(graceMs: number, last?: LastCall): Promise<void>;
 }
 
 const LOOPBACK = '127.0.0.1';
@@ -69,6 +69,7 @@ class FastifyHost implements HttpHost {
     this.#guards = new Guards(options, limits, refuser);
     this.public = createListener(options, limits, refuser, false);
     this.local = createListener(options, limits, refuser, true);
+    for (const listener of [this.public, this.local]) countMore(listener, this.#guards);
     const { caps, onEvent, authenticator } = options;
     const gauges = { cap: limits.connections, caps, onEvent };
     this.#publicConnections = new Connections({ name: 'http.connections', server: nodeServer(this.public), ...gauges });
@@ -136,8 +137,8 @@ class FastifyHost implements HttpHost {
     return this.#place.path;
   }
 
-  close(graceMs: number): Promise<void> {
-    this.#closing ??= this.#close(graceMs);
+  close(graceMs: number, last?: LastCall): Promise<void> {
+    this.#closing ??= this.#close(graceMs, last);
     return this.#closing;
   }
 
@@ -177,16 +178,22 @@ class FastifyHost implements HttpHost {
   }
 
   /** Closing starts with Fastify's own, so that `preClose` hooks end their streams while the grace period runs. */
-  async #close(graceMs: number): Promise<void> {
+  async #close(graceMs: number, last: LastCall | undefined): Promise<void> {
     this.#ending.abort(new AppError('shutting_down', 'The server is shutting down: try again soon.'));
     const forced = await Promise.all([
-      this.#publicConnections.drain(this.public.close(), graceMs),
-      this.#localConnections.drain(this.local.close(), graceMs),
+      this.#publicConnections.drain(this.public.close(), graceMs, last),
+      this.#localConnections.drain(this.local.close(), graceMs, last),
     ]);
     const connections = forced.reduce((sum, count) => sum + count, 0);
     if (connections > 0) this.#options.onEvent?.({ kind: 'forced_close', connections });
     await this.#place?.remove();
   }
+}
+
+function countMore(listener: FastifyInstance, guards: Guards): void {
+  listener.decorateRequest('admit', function admit(this: FastifyRequest): number {
+    return guards.admit(this.principal);
+  });
 }
 
 /** The MCP routes read `request.raw` themselves: nothing is parsed, whatever the Content-Type. Their refusals are JSON-RPC errors. */

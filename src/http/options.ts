@@ -88,6 +88,14 @@ export interface HttpHostOptions {
   readonly metricsToken?: string | undefined;
 }
 
+/** What still runs at the end of the grace period. */
+export interface LastCall {
+  /** Ends it: its answers come now. */
+  readonly cut: () => void;
+  /** How long those answers have to leave. */
+  readonly lastWordsMs: number;
+}
+
 /**
  * Who may enter a surface. `open`: anybody. `mcp`: a key with an MCP scope. `admin`: a key with the scope admin, or the local socket.
  * `api`: the plugin authenticates itself. Host, Origin and limits are checked on all of them.
@@ -107,6 +115,8 @@ declare module 'fastify' {
     principal: Principal;
     /** The mcp guard's verdict on the request's credential now: responses that stay open outlive keys. */
     authenticate(): Authentication;
+    /** Counts one more request against the key's rate: milliseconds to wait, 0 for none. */
+    admit(): number;
     /** The client's address as this server determined it; empty on the local socket. */
     clientAddress: string;
   }

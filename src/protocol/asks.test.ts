@@ -119,11 +119,13 @@ describe('input_required results (S26 mrtr)', () => {
   it('may hold only a state', () => {
     expect(inputRequiredResult(new Map(), 's').text).toBe('{"resultType":"input_required","requestState":"s"}');
     expect(inputRequestsOf(textOf('{"requestState":"s"}'))).toEqual(new Map());
+    expect(inputRequestsOf(textOf('{"inputRequests":{},"requestState":""}'))).toEqual(new Map());
   });
 
   it.each([
     '{}',
     '{"inputRequests":null}',
+    '{"inputRequests":{}}',
     '{"inputRequests":[]}',
     '{"inputRequests":7}',
     '{"inputRequests":{},"requestState":7}',

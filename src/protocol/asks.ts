@@ -100,7 +100,7 @@ function askOfEntry(text: string, value: unknown): Ask | undefined {
 
 /**
  * The asks of an `input_required` result, in its order; none if it has only a state. Undefined if it is malformed: an entry that is no
- * ask, a key twice, too many entries, a state that is no text, or neither asks nor a state.
+ * ask, a key twice, too many entries, a state that is no text, or neither an ask nor a state.
  */
 export function inputRequestsOf(result: JsonText): ReadonlyMap<string, Ask> | undefined {
   const { inputRequests, requestState } = result.value;
@@ -111,6 +111,7 @@ export function inputRequestsOf(result: JsonText): ReadonlyMap<string, Ask> | un
   if (member === undefined) return undefined;
   const text = result.text.slice(member.start, member.end);
   const { members } = objectSpan(text);
+  if (members.length === 0 && requestState === undefined) return undefined;
   // A second reader must not find other asks in the same text than those that were checked here.
   if (members.length > MAX_ASKS || unsureKey(text, inputRequests) !== undefined) return undefined;
   for (const { key, start, end } of members) {

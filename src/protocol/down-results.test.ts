@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { itemFor, resultFor, toolFor } from './down-results.ts';
-import { META } from './meta.ts';
+import { META, type JsonObject } from './meta.ts';
 import { stampResult } from './results.ts';
 import { LEGACY_REVISIONS, type LegacyRevision } from './revisions.ts';
+import { SchemaCompiler } from './schema.ts';
 import { objectSource, runs, textOf } from './test-support.ts';
 import { readTools, type ToolDefinition } from './tools.ts';
 
@@ -42,34 +43,64 @@ describe('resultFor: the era (PROTOCOL A5, C14)', () => {
   });
 });
 
+const toolOf = (text: string): ToolDefinition => {
+  const reading = readTools(textOf(`{"tools":[${text}]}`))[0];
+  if (reading?.ok !== true) throw new Error(JSON.stringify(reading));
+  return reading.tool;
+};
+
+const toolWith = (schema: string): ToolDefinition => toolOf(`{"name":"a","inputSchema":{"type":"object"},"outputSchema":${schema}}`);
+
 describe('resultFor: structured content (PROTOCOL C14)', () => {
   it.each(['[1]', '"x"', '5', 'true', '{"a":1}'])('what a revision lacks becomes text if no text stands beside it: %s', (value) => {
     const text = `{"content":[],"structuredContent":${value}}`;
     const expected = { content: [{ type: 'text', text: value }] };
     expect(down(text, R2503)).toEqual(expected);
     expect(down(`{"structuredContent":${value}}`, R2503)).toEqual(expected);
-    if (value !== '{"a":1}') expect(down(text, R2511)).toEqual(expected);
-    else expect(resultFor(textOf(text), 'tools/call', R2506)).toBe(text);
+    const wrapped = { ...expected, structuredContent: { result: JSON.parse(value) as unknown } };
+    for (const revision of [R2506, R2511])
+      if (value !== '{"a":1}') expect(down(text, revision)).toEqual(wrapped);
+      else expect(resultFor(textOf(text), 'tools/call', revision)).toBe(text);
   });
 
-  it('is left out beside text, and where it is null', () => {
-    expect(down('{"content":[{"type":"text","text":"1"}],"structuredContent":[1]}', R2511)).toEqual({
-      content: [{ type: 'text', text: '1' }],
-    });
+  it('is wrapped to the digit beside a text, and left out where it is null', () => {
+    const text = '{"content":[{"type":"text","text":"1"}],"structuredContent":[ 12345678901234567890, 1.0 ]}';
+    expect(resultFor(textOf(text), 'tools/call', R2511)).toBe(
+      '{"content":[{"type":"text","text":"1"}],"structuredContent":{"result":[ 12345678901234567890, 1.0 ]}}',
+    );
     expect(down('{"content":[],"structuredContent":null}', R2511)).toEqual({ content: [] });
   });
 
   it('joins blocks that were changed or stay', () => {
     const image = '{"type":"image","data":"","mimeType":"image/png"}';
-    expect(down(`{"content":[ ${image} ],"structuredContent":[12345678901234567890]}`, R2511)).toEqual({
-      content: [JSON.parse(image), { type: 'text', text: '[12345678901234567890]' }],
-    });
+    expect(resultFor(textOf(`{"content":[ ${image} ],"structuredContent":[12345678901234567890]}`), 'tools/call', R2511)).toBe(
+      `{"content":[ ${image},{"type":"text","text":"[12345678901234567890]"}],"structuredContent":{"result":[12345678901234567890]}}`,
+    );
     expect(down('{"content":[{"type":"audio","data":"AAAA","mimeType":"audio/wav"}],"structuredContent":7}', R2024)).toEqual({
       content: [
         { type: 'text', text: '[Audio audio/wav, 3 bytes: not part of this protocol revision.]' },
         { type: 'text', text: '7' },
       ],
     });
+  });
+
+  it.each([
+    ['no schema', undefined, '[1]', { result: [1] }],
+    ['a list', '{"type":"array"}', '[1]', { result: [1] }],
+    ['an object under a schema that is wrapped', '{"anyOf":[{"type":"object"},{"type":"array"}]}', '{"a":1}', { result: { a: 1 } }],
+    ['null under a schema that has it', '{"type":["object","null"]}', 'null', { result: null }],
+    ['an object under its schema', '{"type":"object"}', '{"a":1}', { a: 1 }],
+    ['a list that its schema does not have (an error)', '{"type":"object"}', '[1]', undefined],
+    ['a schema that cannot be moved', '{"type":"array","items":{"$recursiveRef":"#"}}', '[1]', undefined],
+    ['a schema that cannot be moved, and an object', '{"items":{"$recursiveRef":"#"}}', '{"a":1}', undefined],
+  ])('goes together with the schema of its tool: %s', (_name, schema, value, expected) => {
+    const json = textOf(`{"content":[{"type":"text","text":"t"}],"structuredContent":${value}}`);
+    const tool = schema === undefined ? undefined : toolWith(schema);
+    for (const revision of [R2506, R2511])
+      expect(JSON.parse(resultFor(json, 'tools/call', revision, tool))).toEqual({
+        content: [{ type: 'text', text: 't' }],
+        ...(expected === undefined ? {} : { structuredContent: expected }),
+      });
   });
 });
 
@@ -145,11 +176,6 @@ describe('resultFor: content blocks (PROTOCOL C14)', () => {
 describe('definitions (PROTOCOL C14)', () => {
   const TOOL =
     '{"name":"a","title":"T","icons":[],"description":"d","inputSchema":{"type":"object","title":"stays","n":1.0},"outputSchema":{"type":"object"},"annotations":{"title":"t"},"execution":{"taskSupport":"optional"},"_meta":{"k":1}}';
-  const one = (text: string): ToolDefinition => {
-    const reading = readTools(textOf(`{"tools":[${text}]}`))[0];
-    if (reading?.ok !== true) throw new Error(JSON.stringify(reading));
-    return reading.tool;
-  };
   const members = (text: string): string[] => Object.keys(JSON.parse(text) as object);
 
   it.each<[LegacyRevision, string[]]>([
@@ -158,25 +184,80 @@ describe('definitions (PROTOCOL C14)', () => {
     [R2506, ['name', 'title', 'description', 'inputSchema', 'outputSchema', 'annotations', '_meta']],
     [R2511, ['name', 'title', 'icons', 'description', 'inputSchema', 'outputSchema', 'annotations', '_meta']],
   ])('a tool of %s has what that revision knows', (revision, expected) => {
-    const made = toolFor(one(TOOL), TOOL.replace('"a"', '"srv__a"'), revision);
+    const made = toolFor(toolOf(TOOL), TOOL.replace('"a"', '"srv__a"'), revision);
     expect(members(made)).toEqual(expected);
     expect(made).toContain('"srv__a"');
     expect(made).toContain('"inputSchema":{"type":"object","title":"stays","n":1.0}');
   });
 
+  const outputSchema = (schema: string, revision: LegacyRevision = R2511): unknown => {
+    const tool = toolWith(schema);
+    return (JSON.parse(toolFor(tool, tool.text, revision)) as Record<string, unknown>).outputSchema;
+  };
+  const inResult = (schema: unknown): unknown => ({ type: 'object', properties: { result: schema }, required: ['result'] });
+
+  it.each(['{"type":"array"}', '{}', '{"type":["object","null"]}', '{"anyOf":[{"type":"object"}]}'])(
+    'an outputSchema %s is wrapped',
+    (schema) => {
+      for (const revision of [R2506, R2511]) expect(outputSchema(schema, revision)).toEqual(inResult(JSON.parse(schema)));
+      expect(outputSchema(schema, R2503)).toBeUndefined();
+      expect(outputSchema('{"type":"object"}')).toEqual({ type: 'object' });
+    },
+  );
+
+  it('a wrapped schema keeps its text, and its dialect stands in front', () => {
+    const tool = toolWith('{ "type":"array", "maxItems":1.0 }');
+    expect(toolFor(tool, tool.text, R2511)).toContain('"properties":{"result":{ "type":"array", "maxItems":1.0 }}');
+    const $schema = 'http://json-schema.org/draft-07/schema#';
+    expect(outputSchema(`{"$schema":"${$schema}","type":"array"}`)).toEqual({ $schema, ...(inResult({ type: 'array' }) as object) });
+  });
+
+  it('references into the root of a schema go where the root went', () => {
+    const schema = {
+      type: 'array',
+      items: { $ref: '#/$defs/node' },
+      $defs: {
+        node: { properties: { children: { $ref: '#' }, $ref: { $ref: '#/$defs/name' }, default: { $ref: '#/$defs/name' } } },
+        name: { type: 'string', $anchor: 'name', default: { $ref: '#/x' } },
+        byName: { $ref: '#name' },
+        own: { $id: 'https://own.example/s', $defs: { a: {} }, $ref: '#/$defs/a' },
+        far: { $ref: 'https://own.example/s#/$defs/a' },
+        dynamic: { $dynamicRef: '#/$defs/name' },
+      },
+    };
+    const name = { $ref: '#/properties/result/$defs/name' };
+    expect(outputSchema(JSON.stringify(schema))).toEqual(
+      inResult({
+        ...schema,
+        items: { $ref: '#/properties/result/$defs/node' },
+        $defs: {
+          ...schema.$defs,
+          node: { properties: { children: { $ref: '#/properties/result' }, $ref: name, default: name } },
+          dynamic: { $dynamicRef: '#/properties/result/$defs/name' },
+        },
+      }),
+    );
+    const own = '{"$id":"https://own.example/s","type":"array","items":{"$ref":"#/$defs/a"},"$defs":{"a":{"type":"number"}}}';
+    expect(outputSchema(own)).toEqual(inResult(JSON.parse(own)));
+    expect(outputSchema('{"type":"array","items":{"$recursiveRef":"#"}}')).toBeUndefined();
+  });
+
   it.each([
-    ['{"type":"object"}', true],
-    ['{"type":"array"}', false],
-    ['{}', false],
-    ['{"type":["object","null"]}', false],
-  ])('toolFor keeps the outputSchema %s: %s', (schema, kept) => {
-    const tool = one(`{"name":"a","inputSchema":{"type":"object"},"outputSchema":${schema}}`);
-    expect(toolFor(tool, tool.text, R2511).includes('outputSchema')).toBe(kept);
+    '{"type":"array","items":{"$ref":"#/$defs/tree"},"$defs":{"tree":{"type":"object","properties":{"n":{"$ref":"#/$defs/n"},"all":{"type":"array","items":{"$ref":"#/$defs/tree"}}}},"n":{"type":"integer"}}}',
+    '{"$id":"https://own.example/s","type":"array","items":{"$ref":"#/$defs/tree"},"$defs":{"tree":{"properties":{"n":{"type":"integer"},"all":{"$ref":"#"}}}}}',
+    '{"$schema":"http://json-schema.org/draft-07/schema#","type":"array","items":{"$ref":"#/definitions/t"},"definitions":{"t":{"properties":{"n":{"type":"integer"},"all":{"type":"array","items":{"$ref":"#/definitions/t"}}}}}}',
+  ])('a value fits the wrapped schema as it fitted the schema: %s', (schema) => {
+    const natural = new SchemaCompiler().compile(JSON.parse(schema) as JsonObject);
+    const wrapped = new SchemaCompiler().compile(outputSchema(schema) as JsonObject);
+    if (!natural.ok || !wrapped.ok) throw new Error(JSON.stringify([natural, wrapped]));
+    for (const value of [[], [{ n: 1 }], [{ n: 'x' }], [{ all: [{ n: 1 }] }], [{ all: [{ n: 'x' }] }], [{ all: {} }], 7, {}])
+      expect(wrapped.validate({ result: value }) === undefined, JSON.stringify(value)).toBe(natural.validate(value) === undefined);
+    expect(wrapped.validate({})).toBeDefined();
   });
 
   it('a tool that fits stays to the byte', () => {
     const text = '{ "name":"a" , "inputSchema":{"type":"object"}, "x-own":1.0 }';
-    for (const revision of LEGACY_REVISIONS) expect(toolFor(one(text), text, revision)).toBe(text);
+    for (const revision of LEGACY_REVISIONS) expect(toolFor(toolOf(text), text, revision)).toBe(text);
   });
 
   it.each<[LegacyRevision, string]>([

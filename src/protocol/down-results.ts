@@ -1,4 +1,5 @@
 import { annotationsEdit, blockFor, knows } from './down-content.ts';
+import { structuredFate, wrappedContent, wrappedSchema } from './down-schema.ts';
 import { arrayEdit, editedText, memberText, metaWithout, without } from './json-edit.ts';
 import type { Edit, JsonText } from './json-text.ts';
 import { isObject, MODERN_META, type JsonObject } from './meta.ts';
@@ -12,23 +13,23 @@ const EMPTY_RESULT: ReadonlySet<string> = new Set(['ping', 'logging/setLevel', '
 const isModern = (key: string): boolean => MODERN_META.has(key);
 const isText = (block: unknown): boolean => isObject(block) && block.type === 'text';
 
-/** Content and structured content of a tool's result. What is only in structured content that the revision lacks becomes text. */
-function toolEdits(json: JsonText, revision: LegacyRevision): Edit[] {
+/** Content and structured content of a tool's result. Where structured content is lost or wrapped, a text says the same if none does. */
+function toolEdits(json: JsonText, revision: LegacyRevision, tool: ToolDefinition | undefined): Edit[] {
   const { text, value } = json;
   const each = (item: string, block: unknown): string => blockFor(item, block, revision);
   const content = revision === LATEST_LEGACY ? [] : arrayEdit(text, value, 'content', each);
   const { structuredContent: structured } = value;
-  if (structured === undefined || (knows(revision, 'structured') && isObject(structured))) return content;
-  const edits: Edit[] = [...content, ['structuredContent', null]];
+  const fate = structured === undefined ? 'keep' : knows(revision, 'structured') ? structuredFate(structured, tool) : 'drop';
+  if (fate === 'keep') return content;
+  const own = memberText(json, 'structuredContent') ?? 'null';
+  const edit: Edit = ['structuredContent', fate === 'wrap' ? wrappedContent(own) : null];
   const blocks: readonly unknown[] = Array.isArray(value.content) ? value.content : [];
-  if (structured === null || blocks.some(isText)) return edits;
+  const isSaid = structured === null || blocks.some(isText) || (fate === 'wrap' && isObject(structured));
+  if (isSaid) return [...content, edit];
   const list = content[0]?.[1] ?? (Array.isArray(value.content) ? memberText(json, 'content') : undefined) ?? '[]';
-  const added = JSON.stringify({ type: 'text', text: memberText(json, 'structuredContent') ?? '' });
+  const added = JSON.stringify({ type: 'text', text: own });
   const open = list.trimEnd().slice(0, -1).trimEnd();
-  return [
-    ['structuredContent', null],
-    ['content', `${open}${open.trimStart() === '[' ? '' : ','}${added}]`],
-  ];
+  return [edit, ['content', `${open}${open.trimStart() === '[' ? '' : ','}${added}]`]];
 }
 
 function promptEdits({ text, value }: JsonText, revision: LegacyRevision): Edit[] {
@@ -48,8 +49,8 @@ function readEdits({ text, value }: JsonText, revision: LegacyRevision): Edit[] 
   );
 }
 
-function bodyEdits(result: JsonText, method: string, revision: LegacyRevision): Edit[] {
-  if (method === 'tools/call') return toolEdits(result, revision);
+function bodyEdits(result: JsonText, method: string, revision: LegacyRevision, tool: ToolDefinition | undefined): Edit[] {
+  if (method === 'tools/call') return toolEdits(result, revision, tool);
   if (revision === LATEST_LEGACY) return [];
   if (method === 'prompts/get') return promptEdits(result, revision);
   return method === 'resources/read' ? readEdits(result, revision) : [];
@@ -57,13 +58,13 @@ function bodyEdits(result: JsonText, method: string, revision: LegacyRevision): 
 
 /**
  * A result as a client of a legacy revision expects it: without `resultType`, cache hints and modern `_meta` keys, its content in the words of
- * that revision (PROTOCOL A5, C14). The same text if nothing changes.
+ * that revision (PROTOCOL A5, C14). The same text if nothing changes. `tool` is the one that was called, if it is listed.
  */
-export function resultFor(result: JsonText, method: string, revision: LegacyRevision): string {
+export function resultFor(result: JsonText, method: string, revision: LegacyRevision, tool?: ToolDefinition): string {
   if (EMPTY_RESULT.has(method)) return '{}';
   const { value, text } = result;
   const gone = CACHEABLE.has(method) ? ['resultType', 'ttlMs', 'cacheScope'] : ['resultType'];
-  return editedText(text, [...without(value, gone), ...metaWithout(result, isModern), ...bodyEdits(result, method, revision)]);
+  return editedText(text, [...without(value, gone), ...metaWithout(result, isModern), ...bodyEdits(result, method, revision, tool)]);
 }
 
 /** Members of definitions that a revision does not know. */
@@ -75,15 +76,20 @@ function unknownMembers(revision: LegacyRevision): string[] {
   return unknown;
 }
 
+function schemaEdit(tool: ToolDefinition, revision: LegacyRevision): Edit[] {
+  if (!knows(revision, 'structured')) return without(tool.value, ['outputSchema']);
+  const { outputSchema: schema } = tool;
+  return schema === undefined || schema.type === 'object' ? [] : [['outputSchema', wrappedSchema(tool) ?? null]];
+}
+
 /**
  * A tool's definition (`text` is it, maybe under another name) in the words of a legacy revision: an outputSchema whose root is not an object is
- * unknown to all of them (PROTOCOL C14), and 2025-11-25's own tasks are not offered (PROTOCOL C6).
+ * unknown to all of them and wrapped (PROTOCOL C14), and 2025-11-25's own tasks are not offered (PROTOCOL C6).
  */
 export function toolFor(tool: ToolDefinition, text: string, revision: LegacyRevision): string {
   const gone = ['execution', ...unknownMembers(revision)];
-  if (!knows(revision, 'structured') || tool.outputSchema?.type !== 'object') gone.push('outputSchema');
   if (!knows(revision, 'toolAnnotations')) gone.push('annotations');
-  return editedText(text, without(tool.value, gone));
+  return editedText(text, [...without(tool.value, gone), ...schemaEdit(tool, revision)]);
 }
 
 function argumentFor(text: string, value: unknown): string {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { decodeMessage, errorText, MAX_DEPTH, notificationText, requestText, resultText, type Message } from './envelope.ts';
+import { decodeMessage, errorText, MAX_DEPTH, notificationText, orFailure, requestText, resultText, type Message } from './envelope.ts';
 import { RPC, rpcError } from './errors.ts';
 import { jsonSource, objectSource, runs } from './test-support.ts';
 
@@ -48,7 +48,7 @@ describe('decodeMessage: requests (S26 basic, "Requests")', () => {
   });
 
   it('a member called __proto__ is a member and gives nothing to others', () => {
-    expect(decodeMessage('{"__proto__":{"jsonrpc":"2.0","method":"m"},"id":1}')).toMatchObject(invalid(RPC.invalidRequest, '1'));
+    expect(decodeMessage('{"__proto__":{"jsonrpc":"2.0","method":"m"},"id":1}')).toMatchObject(invalid(RPC.invalidRequest));
     const message = decodeMessage('{"jsonrpc":"2.0","id":1,"method":"m","params":{"__proto__":{"_meta":{"a":1}}}}');
     expect(message).toMatchObject({ kind: 'request', params: { meta: undefined } });
   });
@@ -67,7 +67,7 @@ describe('decodeMessage: what is wrong', () => {
     ['1', 'null'],
     ['"x"', 'null'],
     ['{}', 'null'],
-    ['{"jsonrpc":"2.0","id":5}', '5'],
+    ['{"jsonrpc":"2.0"}', 'null'],
     ['{"jsonrpc":"1.0","id":"a","method":"m"}', '"a"'],
     ['{"jsonrpc":2.0,"id":"a","method":"m"}', '"a"'],
     ['{"id":9,"method":"m"}', '9'],
@@ -77,11 +77,6 @@ describe('decodeMessage: what is wrong', () => {
     ['{"jsonrpc":"2.0","id":5,"method":"m","params":[]}', '5'],
     ['{"jsonrpc":"2.0","id":5,"method":"m","params":null}', '5'],
     ['{"jsonrpc":"2.0","id":5,"method":"m","params":"x"}', '5'],
-    ['{"jsonrpc":"2.0","id":5,"result":[]}', '5'],
-    ['{"jsonrpc":"2.0","result":{}}', 'null'],
-    ['{"jsonrpc":"2.0","id":5,"error":{"message":"no code"}}', '5'],
-    ['{"jsonrpc":"2.0","id":5,"error":{"code":1.5,"message":"x"}}', '5'],
-    ['{"jsonrpc":"2.0","id":5,"error":{"code":1e400,"message":"x"}}', '5'],
   ])('is an invalid request: %s', (text, idText) => {
     expect(decodeMessage(text)).toMatchObject(invalid(RPC.invalidRequest, idText));
   });
@@ -179,6 +174,38 @@ describe('decodeMessage: responses', () => {
       result: undefined,
       error: { code: -32601, message: 'Unknown error', data: { a: 1 } },
     });
+  });
+});
+
+describe('decodeMessage: malformed responses', () => {
+  it.each([
+    ['{"jsonrpc":"2.0","id":5}', 5],
+    ['{"jsonrpc":"2.0","id":5,"result":null}', 5],
+    ['{"jsonrpc":"2.0","id":5,"result":[]}', 5],
+    ['{"jsonrpc":"2.0","id":"a","result":"x"}', 'a'],
+    ['{"jsonrpc":"2.0","id":5,"error":"x"}', 5],
+    ['{"jsonrpc":"2.0","id":5,"error":{"message":"no code"}}', 5],
+    ['{"jsonrpc":"2.0","id":5,"error":{"code":1.5,"message":"x"}}', 5],
+    ['{"jsonrpc":"2.0","id":5,"error":{"code":1e400,"message":"x"}}', 5],
+    ['{"jsonrpc":"1.0","id":5,"result":{}}', 5],
+    ['{"jsonrpc":"2.0","id":5,"result":{},"result":{}}', 5],
+    [`{"jsonrpc":"2.0","id":5,"result":${'{"a":'.repeat(MAX_DEPTH)}1${'}'.repeat(MAX_DEPTH)}}`, 5],
+    ['{"jsonrpc":"2.0","result":{}}', null],
+    ['{"jsonrpc":"2.0","id":true,"result":{}}', null],
+    ['{"jsonrpc":"2.0","error":{"message":"no code"}}', null],
+  ])('name no id to answer, and fail what was asked: %s', (text, id) => {
+    const message = decodeMessage(text);
+    expect(message).toMatchObject({
+      ...invalid(RPC.invalidRequest),
+      response: { kind: 'response', id, result: undefined, error: { code: RPC.internalError } },
+    });
+    expect(orFailure(message)).toBe(message.kind === 'invalid' ? message.response : undefined);
+  });
+
+  it.each(['{"jsonrpc":"2.0"}', '{"id":5}', '{"jsonrpc":"2.0","id":5,"method":7,"result":{}}', '{}', '[', '5'])('are not: %s', (text) => {
+    const message = decodeMessage(text);
+    expect(orFailure(message)).toBe(message);
+    expect(message).not.toHaveProperty('response');
   });
 });
 

@@ -42,6 +42,8 @@ export interface InvalidMessage {
   /** The request's id where it could be read, else `null`. */
   readonly idText: string;
   readonly error: RpcError;
+  /** Of a malformed response: what it comes to for whoever asked. It is not answered itself. */
+  readonly response?: ResponseMessage;
 }
 
 /** A JSON array: a batch in 2025-03-26, invalid in every other revision. */
@@ -63,6 +65,17 @@ const malformed = (message: string, idText?: string): InvalidMessage =>
 
 const isId = (value: unknown): value is string | number =>
   typeof value === 'string' || (typeof value === 'number' && Number.isInteger(value));
+
+/** A response that cannot be read: what was asked fails, instead of waiting for a better answer. */
+const unreadable = (message: string, id: unknown): InvalidMessage => ({
+  ...malformed(message),
+  response: {
+    kind: 'response',
+    id: isId(id) ? id : null,
+    result: undefined,
+    error: rpcError(RPC.internalError, 'The answer was malformed.'),
+  },
+});
 
 function paramsOf(text: string, at: number, value: JsonObject): Params | string {
   const span = objectSpan(text, at, MAX_DEPTH - 2);
@@ -86,15 +99,21 @@ function decodeParams(text: string, envelope: ObjectSpan, value: unknown): Param
 /** Results are not read a second time: nothing is decided by them that their sender could not decide otherwise. */
 const isResponse = (value: JsonObject): boolean => value.result !== undefined || value.error !== undefined;
 
+const NOT_2_0 = 'the member "jsonrpc" must be "2.0".';
+
+/** What has no method is no request: under its id an error would answer one of ours. */
+const withoutMethod = (value: JsonObject, message: string): InvalidMessage =>
+  isResponse(value) ? unreadable(message, value.id) : malformed(message);
+
 function decodeObject(text: string, parsed: JsonObject): Message {
   const envelope = objectSpan(text, 0, MAX_DEPTH - 1);
   const value = isResponse(parsed) ? parsed : surely(text, parsed);
+  const twice = duplicateKey(envelope);
+  const wrong = value.jsonrpc !== '2.0' ? NOT_2_0 : twice === undefined ? undefined : `the member "${twice}" stands twice.`;
+  if (value.method === undefined) return wrong === undefined ? decodeResponse(text, value, envelope) : withoutMethod(value, wrong);
   const idMember = memberOf(envelope, 'id');
   const idText = idMember && isId(value.id) ? text.slice(idMember.start, idMember.end) : undefined;
-  if (value.jsonrpc !== '2.0') return malformed('the member "jsonrpc" must be "2.0".', idText);
-  const twice = duplicateKey(envelope);
-  if (twice !== undefined) return malformed(`the member "${twice}" stands twice.`, idText);
-  if (value.method === undefined) return decodeResponse(text, value, envelope, idText);
+  if (wrong !== undefined) return malformed(wrong, idText);
   if (typeof value.method !== 'string' || value.method === '') return malformed('"method" must be a non-empty string.', idText);
   const params = decodeParams(text, envelope, value.params);
   if (typeof params === 'string') return malformed(params, idText);
@@ -113,7 +132,7 @@ function decodeError(text: string, envelope: ObjectSpan, { code, message, data }
   return dataText === undefined || dataText === JSON.stringify(data) ? error : { ...error, dataText };
 }
 
-function decodeResponse(text: string, value: JsonObject, envelope: ObjectSpan, idText: string | undefined): Message {
+function decodeResponse(text: string, value: JsonObject, envelope: ObjectSpan): Message {
   const id = isId(value.id) ? value.id : null;
   if (isObject(value.error) && Number.isInteger(value.error.code))
     return { kind: 'response', id, result: undefined, error: decodeError(text, envelope, value.error) };
@@ -121,7 +140,9 @@ function decodeResponse(text: string, value: JsonObject, envelope: ObjectSpan, i
   if (member !== undefined && isObject(value.result) && id !== null) {
     return { kind: 'response', id, result: { text: text.slice(member.start, member.end), value: value.result }, error: undefined };
   }
-  return malformed('it is neither a request (with "method") nor a response (with "result" or "error").', idText);
+  const message = 'it is neither a request (with "method") nor a response (with "result" or "error").';
+  // An SDK whose handler gave nothing sends its answer without any result.
+  return value.id === undefined ? withoutMethod(value, message) : unreadable(message, value.id);
 }
 
 /** Throws `json_too_deep`, so that nobody who takes the batch apart meets what no single message could hold. */
@@ -133,14 +154,14 @@ function decodeBatch(text: string, size: number): BatchMessage {
 /** From here on a text is searched for deep nesting before it is parsed: JSON.parse would take its time for all levels. */
 const LONG = 8192;
 
-const tooDeep = (): InvalidMessage => malformed(`the message is nested deeper than ${MAX_DEPTH} levels.`);
+const TOO_DEEP = `the message is nested deeper than ${MAX_DEPTH} levels.`;
 
 /**
  * One JSON-RPC message from its text (S26 basic, "Messages"). Never throws: whatever is wrong comes back as `invalid` with the
  * error to answer. Values stay the text they were; what is forwarded is spliced from it.
  */
 export function decodeMessage(text: string): Message {
-  if (text.length > LONG && nestsDeeper(text, MAX_DEPTH)) return tooDeep();
+  if (text.length > LONG && nestsDeeper(text, MAX_DEPTH)) return malformed(TOO_DEEP);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -151,9 +172,15 @@ export function decodeMessage(text: string): Message {
     if (Array.isArray(value)) return decodeBatch(text, value.length);
     return isObject(value) ? decodeObject(text, value) : malformed('a message is a JSON object.');
   } catch (error) {
-    if (error instanceof AppError && error.code === 'json_too_deep') return tooDeep();
+    if (error instanceof AppError && error.code === 'json_too_deep')
+      return isObject(value) && value.method === undefined ? withoutMethod(value, TOO_DEEP) : malformed(TOO_DEEP);
     throw error;
   }
+}
+
+/** The message; for a response that is malformed the failure of what it answers. */
+export function orFailure(message: Message): Message {
+  return message.kind === 'invalid' ? (message.response ?? message) : message;
 }
 
 /** A request's text. `params` is JSON text. */

@@ -12,6 +12,7 @@ export * from './legacy-asks.ts';
 export * from './log-levels.ts';
 export * from './meta.ts';
 export * from './modern-request.ts';
+export * from './notifications.ts';
 export * from './outgoing.ts';
 export * from './progress.ts';
 export * from './response-splicer.ts';

@@ -7,7 +7,7 @@ export const OPEN_BRACKET = 91;
 const BACKSLASH = 92;
 export const CLOSE_BRACKET = 93;
 export const OPEN_BRACE = 123;
-const CLOSE_BRACE = 125;
+export const CLOSE_BRACE = 125;
 const SPACE = 32;
 
 /** Index of the first character at or behind `at` that is no white space. */

@@ -10,6 +10,10 @@ describe('unsureKey', () => {
     ['{"a":{"b":1,"\\u0062":2}}', 'b'],
     ['[{"a":[{"x":{},"y":1,"x":[]}]}]', 'x'],
     ['{"__proto__":1,"__proto__":1}', '__proto__'],
+    ['{"a":1,"a":2,"b":3}', 'a'],
+    ['{"b":0,"a":1,"\\u0061":2,"c":["d"],"e":{}}', 'a'],
+    ['{"a":{"x":1},"a":{"y":2}}', 'a'],
+    ['{"x":{"a":1},"y":[{"a":"a","b":"\\"}{"},{"b":1,"a":1,"b":2}],"a":1}', 'b'],
   ])('finds the member that stands twice, at any depth: %s', (text, found) => {
     expect(unsureKey(text, JSON.parse(text))).toBe(found);
   });

@@ -1,4 +1,16 @@
-import { CLOSE_BRACKET, COLON, COMMA, keyText, OPEN_BRACE, OPEN_BRACKET, QUOTE, skipSpace, skipString, skipValue } from './json-scan.ts';
+import {
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  keyText,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  skipSpace,
+  skipString,
+  skipValue,
+} from './json-scan.ts';
 
 /**
  * V8 (13.6 and 14.6, nodejs/node#63785) may read a key with escapes as another key, which an earlier text of the same shape had: who
@@ -72,6 +84,27 @@ function membersOf(value: unknown): number {
   return count;
 }
 
+/** The first key that stands twice in one object of the text, at any depth. */
+function repeatedKey(text: string): string | undefined {
+  const open: Set<string>[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === OPEN_BRACE) open.push(new Set());
+    else if (c === CLOSE_BRACE) open.pop();
+    else if (c === QUOTE) {
+      const end = skipString(text, i);
+      const keys = text.charCodeAt(skipSpace(text, end)) === COLON ? open.at(-1) : undefined;
+      if (keys !== undefined) {
+        const key = keyText(text, i, end);
+        if (keys.has(key)) return key;
+        keys.add(key);
+      }
+      i = end - 1;
+    }
+  }
+  return undefined;
+}
+
 /**
  * The key of a member, at any depth, that stands twice in the text or that the parsed value does not have. The text must be valid
  * JSON and of a bounded depth.
@@ -80,7 +113,8 @@ export function unsureKey(text: string, value: unknown): string | undefined {
   // Without escapes no key can be misread, and a key that stands twice makes the text hold more members than the value.
   if (!text.includes('\\') && membersIn(text) === membersOf(value)) return undefined;
   const end = compare(text, skipSpace(text, 0), value);
-  return typeof end === 'number' ? undefined : end.key;
+  // Where the comparison stops is behind the member that stands twice, or within one whose value the parser dropped.
+  return typeof end === 'number' ? undefined : (repeatedKey(text) ?? end.key);
 }
 
 interface Built {

@@ -8,7 +8,7 @@ export interface SplicerOptions {
   readonly idText: string;
   /** What stands in `_meta` where the server says nothing of itself. */
   readonly serverInfo: Implementation;
-  /** Bytes that are held back until it is certain that the result is a complete one; behind them the response flows on trust. */
+  /** Bytes that are held back while it is in doubt whether the result is a complete one; more of them are a problem. */
   readonly maxHead: number;
   /** For methods whose results carry cache hints: what is added where the server gives none. */
   readonly cache?: CacheHint | undefined;
@@ -18,10 +18,15 @@ export interface SplicerOptions {
 
 const OPEN_BRACE = 123;
 const UNIQUE: ReadonlySet<string | undefined> = new Set(['jsonrpc', 'id', 'result', 'resultType', '_meta', 'ttlMs', 'cacheScope']);
+/** Members of a result that mostly is a complete one. */
+const BODY: ReadonlySet<string> = new Set(['content', 'contents', 'messages', 'structuredContent']);
+/** Members of results that are not complete, as long as these do not say that they are: what they hold is checked and sealed first (PROTOCOL C4, C5). */
+const OPEN: ReadonlySet<string> = new Set(['inputRequests', 'requestState', 'task', 'taskId']);
 
 /**
  * Rewrites one JSON-RPC response of the modern era while its bytes flow (PROTOCOL A13): the id is replaced, `resultType`, the server's identity and
  * cache hints are added where they are missing, everything else stays the bytes it was. Any pieces will do; the memory is `maxHead`.
+ * It flows once the result says that it is complete, or on trust from its body on; a member of an incomplete one stops it until it says so.
  */
 export class ResponseSplicer {
   readonly #options: SplicerOptions;
@@ -32,7 +37,11 @@ export class ResponseSplicer {
   #piece: Buffer = Buffer.alloc(0);
   #copiedTo = 0;
   #skipping = false;
+  /** The result says that it is complete. */
+  #told = false;
+  #doubtful = false;
   #flows = false;
+  #isError = false;
   #held = 0;
   #out: Buffer[] = [];
   #problem: string | undefined;
@@ -53,6 +62,21 @@ export class ResponseSplicer {
     return this.#problem;
   }
 
+  /** True while nothing is held back. */
+  get flows(): boolean {
+    return this.#flows && this.#problem === undefined;
+  }
+
+  /** True once the result says that it is complete: nothing that follows holds it up. */
+  get isSure(): boolean {
+    return this.#told && this.#problem === undefined;
+  }
+
+  /** Whether the result says so far that it is a tool's error. */
+  get isError(): boolean {
+    return this.#isError;
+  }
+
   /** What can go to the client. The buffers share memory with `bytes`. */
   feed(bytes: Buffer): Buffer[] {
     if (this.#problem !== undefined) return [];
@@ -61,8 +85,9 @@ export class ResponseSplicer {
     this.#json.feed(bytes);
     if (this.#json.broken) this.#fail('it is no valid JSON');
     this.#copy(bytes.length);
-    if (this.#held > this.#options.maxHead) this.#flows = true;
-    return this.#flows ? this.#taken() : [];
+    if (this.#flows) return this.#taken();
+    if (this.#held > this.#options.maxHead) this.#fail('it does not say soon enough that its result is complete');
+    return [];
   }
 
   /** The rest, once the server has sent everything; `problem` is final then. */
@@ -109,6 +134,13 @@ export class ResponseSplicer {
     if (key === undefined) return;
     if (depth < 3 && UNIQUE.has(key) && this.#seen[depth]?.has(key)) return this.#fail(`its member "${key}" stands twice`);
     if (UNIQUE.has(key) || key === META.serverInfo) this.#seen[depth]?.add(key);
+    if (depth === 2 && !this.#told) this.#judge(key);
+  }
+
+  #judge(key: string): void {
+    if (OPEN.has(key)) this.#doubtful = true;
+    if (this.#doubtful) this.#flows = false;
+    else if (BODY.has(key)) this.#flows = true;
   }
 
   #valueStart(depth: number, at: number, first: number): void {
@@ -132,7 +164,9 @@ export class ResponseSplicer {
     if (depth === 1) this.#checkMember(this.#keys[1], token);
     else if (depth === 2 && this.#keys[2] === 'resultType') {
       if (token === undefined || stringOf(token) !== 'complete') this.#fail('its result is not of the type "complete"');
-      else this.#flows = true;
+      else this.#flows = this.#told = true;
+    } else if (depth === 2 && this.#keys[2] === 'isError') {
+      this.#isError = token === 'true';
     }
   }
 

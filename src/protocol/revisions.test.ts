@@ -8,7 +8,6 @@ import {
   looksModern,
   MODERN_REVISIONS,
   negotiate,
-  STREAMABLE_HTTP_LEGACY,
 } from './revisions.ts';
 
 describe('revisions', () => {
@@ -38,18 +37,11 @@ describe('revisions', () => {
 });
 
 describe('negotiate (S25 lifecycle)', () => {
-  it('gives the revision asked for where the transport carries it', () => {
-    for (const revision of STREAMABLE_HTTP_LEGACY) expect(negotiate(revision, STREAMABLE_HTTP_LEGACY)).toBe(revision);
+  it('gives the revision asked for where we speak it', () => {
+    for (const revision of LEGACY_REVISIONS) expect(negotiate(revision)).toBe(revision);
   });
 
-  it.each(['2024-11-05', '2026-07-28', '1900-01-01', undefined, 7, null])(
-    'gives the latest for %j, and never a modern one',
-    (requested) => {
-      expect(negotiate(requested, STREAMABLE_HTTP_LEGACY)).toBe(LATEST_LEGACY);
-    },
-  );
-
-  it('stdio carries the oldest too', () => {
-    expect(negotiate('2024-11-05', LEGACY_REVISIONS)).toBe('2024-11-05');
+  it.each(['2026-07-28', '1900-01-01', undefined, 7, null])('gives the latest for %j, and never a modern one', (requested) => {
+    expect(negotiate(requested)).toBe(LATEST_LEGACY);
   });
 });

@@ -11,9 +11,6 @@ export type Era = 'legacy' | 'modern';
 export const LATEST_LEGACY: LegacyRevision = '2025-11-25';
 export const LATEST_MODERN: ModernRevision = '2026-07-28';
 
-/** The legacy revisions that Streamable HTTP carries; 2024-11-05 belongs to HTTP+SSE and stdio. */
-export const STREAMABLE_HTTP_LEGACY: readonly LegacyRevision[] = ['2025-03-26', '2025-06-18', '2025-11-25'];
-
 export function isModernRevision(value: unknown): value is ModernRevision {
   return (MODERN_REVISIONS as readonly unknown[]).includes(value);
 }
@@ -31,7 +28,7 @@ export function eraOf(revision: Revision): Era {
   return isModernRevision(revision) ? 'modern' : 'legacy';
 }
 
-/** The revision a legacy session gets: the one asked for if this transport carries it, else our latest legacy one (S25 lifecycle). */
-export function negotiate(requested: unknown, carried: readonly LegacyRevision[]): LegacyRevision {
-  return carried.find((revision) => revision === requested) ?? (carried.at(-1) as LegacyRevision);
+/** The revision a legacy session gets, on every transport: the one asked for if we speak it, else our latest legacy one (S25 lifecycle). */
+export function negotiate(requested: unknown): LegacyRevision {
+  return isLegacyRevision(requested) ? requested : LATEST_LEGACY;
 }

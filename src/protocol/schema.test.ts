@@ -51,6 +51,21 @@ describe('dialects (S26 basic, "Schema Dialect")', () => {
 });
 
 describe('references (S26 basic, "$ref Resolution")', () => {
+  it('leads to the schema itself, with a name and without, and each schema has anchors of its own', () => {
+    const compiler = new SchemaCompiler();
+    for (const kind of ['string', 'number', 'boolean'])
+      for (const more of [{}, { $id: `https://example.com/${kind}` }]) {
+        const anchored = { $anchor: 'leaf', type: kind };
+        const tree = { ...more, type: 'object', $defs: { anchored }, properties: { child: { $ref: '#' }, leaf: { $ref: '#leaf' } } };
+        const compiled = compiler.compile({ ...tree, additionalProperties: false });
+        if (!compiled.ok) throw new Error(compiled.reason);
+        const leaf = { string: 's', number: 1, boolean: true }[kind];
+        expect(compiled.validate({ child: { child: { leaf } } })).toBeUndefined();
+        expect(compiled.validate({ child: { child: { leaf: null, other: [] } } })).toMatchObject([{ path: '/child/child' }]);
+        expect(compiled.validate({ child: { leaf: [] } })).toMatchObject([{ path: '/child/leaf' }]);
+      }
+  });
+
   it.each(['https://example.com/schema.json', 'http://127.0.0.1:1/x', 'other.json', '#/$defs/none', '#none', 'file:///etc/passwd'])(
     '%s is not resolved',
     ($ref) => {

@@ -58,6 +58,7 @@ function outOfBounds(schema: JsonObject): string | undefined {
  */
 export class SchemaCompiler {
   readonly #ajvs = new Map<'2020' | '7', BoundedAjv>();
+  #names = 0;
 
   compile(schema: JsonObject): Validator {
     const dialect = schema.$schema === undefined ? '2020' : DIALECTS.get(dialectName(schema.$schema));
@@ -70,11 +71,17 @@ export class SchemaCompiler {
       const { $schema: _dialect, $async: _async, ...rest } = schema;
       const ajv = this.#ajv(dialect);
       ajv.stepsLeft = MAX_STEPS;
-      const check = ajv.compile(rest);
+      const check = ajv.compile(this.#named(rest));
       return { ok: true, validate: (value) => run(ajv, check, schema, value) };
     } catch (error) {
       return { ok: false, reason: messageOf(error) };
     }
+  }
+
+  /** Ajv finds the root of a schema that refers to itself only by a name; each gets its own, as anchors are kept by it. */
+  #named(schema: JsonObject): JsonObject {
+    const nameless = typeof schema.$id !== 'string' && JSON.stringify(schema).includes('"$ref":"#"');
+    return nameless ? { ...schema, $id: `urn:schema:${++this.#names}` } : schema;
   }
 
   #ajv(dialect: '2020' | '7'): BoundedAjv {

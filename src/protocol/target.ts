@@ -190,9 +190,9 @@ export interface Target {
   handle(call: Call, context: CallContext): Promise<Outcome>;
   /**
    * A client of this era, which can be asked or not, is about to use it: a target that has an era of its own for that, or shows more to such
-   * clients, gets it ready. Takes a moment at most; never rejects.
+   * clients, gets it ready. False if it is not ready yet, after a moment: what it lists is not all. Never rejects.
    */
-  prepare?(era: Era, asks?: boolean): Promise<void>;
+  prepare?(era: Era, asks?: boolean): Promise<boolean>;
   /**
    * Somebody of this era wants a list whose lifetime is over: it is read again, once for all who want it before that begins. Resolves when it
    * was read, or could not be, or after `deadlineMs`; never rejects.

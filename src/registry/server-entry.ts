@@ -3,7 +3,8 @@ import type { CacheHint, Era, HeaderParam, JsonObject, ServerFacts, SideEffect, 
 /** What a server is doing, as its manager reports it. */
 export type ServerState =
   | { readonly state: 'stopped' }
-  | { readonly state: 'connecting' }
+  /** `reason` is why it is not connected, if that is known: the last attempt failed, or its connection was lost. Public. */
+  | { readonly state: 'connecting'; readonly reason?: string }
   | { readonly state: 'ready'; readonly since: number }
   /** Not reachable; the next attempt is at `retryAt` (milliseconds since the epoch). `reason` is public. */
   | { readonly state: 'backing_off'; readonly reason: string; readonly retryAt: number };
@@ -24,6 +25,8 @@ export interface CatalogueTool {
   readonly arguments: () => Check;
   /** Undefined if the tool declares no outputSchema. */
   readonly result: (() => Check) | undefined;
+  /** Client capabilities of which a client has to declare one set: the server shows the tool to no other. Absent where it shows it to everyone. */
+  readonly needs?: readonly JsonObject[] | undefined;
 }
 
 /** A prompt, a resource or a resource template as its server defined it: parsed for looking, text for passing on. */

@@ -1,8 +1,9 @@
 export { apiCaller, type ApiCaller } from './api-identity.ts';
 export { createAuditTrail, type AuditEntry, type AuditRow, type AuditTrail } from './audit.ts';
-export { createApiKeys, ensureFirstKeys, type ApiKeys, type ApiKeysOptions } from './keys/api-keys.ts';
+export { ensureFirstKeys, type ApiKeys, type ApiKeysOptions } from './keys/api-keys.ts';
 export type { FirstKeys, FirstKeysOptions } from './keys/first-keys.ts';
 export type { KeyActor, NewKey } from './keys/input.ts';
+export { openKeys, type OpenKeysOptions } from './keys/open-keys.ts';
 export { readKeyFile, writeKeyFile } from './keys/key-file.ts';
 export { MAX_KEYS } from './keys/key-ring.ts';
 export type { ApiKeyView } from './keys/rows.ts';
@@ -26,5 +27,8 @@ export {
 } from './principal.ts';
 export { RateLimiter, type RateLimit } from './rate-limiter.ts';
 export type { SecurityTables } from './tables.ts';
+export { checkMasterKey } from './seal/known-master.ts';
 export { masterKey } from './seal/master-key.ts';
 export { createSealer, type Sealer } from './seal/sealer.ts';
+export { EgressGuard, type EgressOptions, type Trust } from './egress/guard.ts';
+export { createVault, type Secret, type SecretFacts, type SecretId, type Vault, type VaultOptions } from './vault/vault.ts';

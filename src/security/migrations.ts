@@ -42,8 +42,39 @@ async function audit(db: Kysely<unknown>): Promise<void> {
     for each statement execute function security_audit_is_append_only()`.execute(db);
 }
 
-/** The schema of this room: API keys and the audit trail of management verbs. */
+/** One row: which master key the database was first used with. */
+async function masterKey(db: Kysely<unknown>): Promise<void> {
+  await sql`
+    create table security_master_key (
+      one boolean primary key,
+      key_id text not null,
+      since timestamptz not null,
+      constraint security_master_key_one check (one)
+    )`.execute(db);
+}
+
+async function vault(db: Kysely<unknown>): Promise<void> {
+  await sql`
+    create table security_vault (
+      id text primary key,
+      owner text not null,
+      issuer text not null,
+      kind text not null,
+      name text not null,
+      key_id text not null,
+      wrapped text not null,
+      body text not null,
+      version integer not null,
+      created_at timestamptz not null,
+      updated_at timestamptz not null
+    )`.execute(db);
+  await sql`create index security_vault_by_key on security_vault (key_id, id)`.execute(db);
+}
+
+/** The schema of this room: API keys, the audit trail of management verbs and the id of the master key. */
 export const securityMigrations: readonly Migration[] = [
   { name: 'security-001-api-keys', up: apiKeys },
   { name: 'security-002-audit', up: audit },
+  { name: 'security-003-master-key', up: masterKey },
+  { name: 'security-004-vault', up: vault },
 ];

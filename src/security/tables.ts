@@ -32,8 +32,33 @@ export interface AuditTable {
   detail: ColumnType<unknown, string, never>;
 }
 
+/** One row: the master key that the database was first used with, by an id that tells nothing of it. */
+export interface MasterKeyTable {
+  one: boolean;
+  key_id: string;
+  since: Time;
+}
+
+/** One secret. Its identity is readable, its value is not. */
+export interface VaultTable {
+  id: string;
+  owner: string;
+  issuer: string;
+  kind: string;
+  name: string;
+  /** The wrapping key, by its id. */
+  key_id: string;
+  wrapped: string;
+  body: string;
+  version: number;
+  created_at: Time;
+  updated_at: Time;
+}
+
 /** The tables that this room owns. */
 export interface SecurityTables {
   security_api_keys: ApiKeyTable;
   security_audit: AuditTable;
+  security_vault: VaultTable;
+  security_master_key: MasterKeyTable;
 }

@@ -16,6 +16,20 @@ const made = async (gateway: GatewayProcess, name: string): Promise<{ id: string
   return { id: key.id, secret };
 };
 
+/** Each made a master key of its own: the one that is not the database's says so, and what does not work. */
+async function saysWhoseKeyIsOther(pair: readonly GatewayProcess[]): Promise<void> {
+  const told = pair.filter((gateway) => gateway.logLines().some(({ event }) => event === 'master_key_differs'));
+  expect(told).toHaveLength(1);
+  for (const gateway of pair) {
+    const { checks } = (await gateway.cliJson('doctor')) as { checks: { name: string; status: string; advice?: string }[] };
+    const { json } = await askLocal(gateway.dataDir, 'GET', '/status');
+    const own = checks.filter(({ name }) => name === 'master key');
+    const advice = expect.stringContaining('STOCKPULSE_MASTER_KEY') as string;
+    expect(own).toEqual(told.includes(gateway) ? [expect.objectContaining({ status: 'warning', advice })] : []);
+    expect(json.warnings).toHaveLength(own.length);
+  }
+}
+
 afterAll(async () => {
   await endGateways();
   if (missing === undefined) await dropDatabases();
@@ -46,6 +60,7 @@ describe.skipIf(missing !== undefined)(`on PostgreSQL${missing === undefined ? '
       const [other] = pair.filter((gateway) => gateway !== maker);
       if (maker === undefined || other === undefined) throw new Error('nobody made the first keys');
       expect([other.agentKey, other.approverKey]).toEqual(['', '']);
+      await saysWhoseKeyIsOther(pair);
       const { json } = await askLocal(other.dataDir, 'GET', '/keys');
       expect(json.keys).toHaveLength(2);
       // Its own change makes it read all keys again.

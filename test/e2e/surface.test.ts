@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HTTP_ERROR_CODES, statusOf } from '../../src/contract/index.ts';
@@ -107,6 +107,21 @@ describe('the first start', () => {
     );
   });
 });
+
+it('a configuration file that changed is told by doctor and config show, until it is as it was', async () => {
+  const file = join(gateway.dataDir, 'stockpulse.yaml');
+  const text = readFileSync(file, 'utf8');
+  const change = `${file} changed since the gateway was started`;
+  const both = async (): Promise<boolean[]> => {
+    const answers = [await gateway.cli('doctor'), await gateway.cli('config', 'show')];
+    return answers.map(({ stdout }) => stdout.includes(change));
+  };
+  expect(await both()).toEqual([false, false]);
+  writeFileSync(file, `${text}\n`);
+  expect(await both()).toEqual([true, true]);
+  writeFileSync(file, text);
+  expect(await both()).toEqual([false, false]);
+}, 60_000);
 
 it('metrics have these names', async () => {
   await new McpWire(gateway.endpoint('/mcp/fixture'), AGENT_KEY).call('echo', { text: 'x' });

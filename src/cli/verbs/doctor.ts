@@ -5,6 +5,7 @@ import { withHelp, withJson, type Cli, type JsonOption } from '../cli.ts';
 import type { CliContext } from '../context.ts';
 import { asCliError, EXIT } from '../failure.ts';
 import { printable, say, sayJson } from '../output.ts';
+import { otherFile, runningStatus } from '../running.ts';
 import { withManagement } from '../session.ts';
 import { readSettings } from '../settings.ts';
 
@@ -25,12 +26,21 @@ async function gatewayCheck(context: CliContext, dataDir: string): Promise<Docto
   return { name: 'gateway', status: 'warning', message: `does not run on ${dataDir}; checked without it`, advice };
 }
 
+/** A gateway that was started with another file than the one that was just checked. */
+async function fileChecks(context: CliContext, loaded: LoadedConfig): Promise<DoctorCheck[]> {
+  const status = await runningStatus(context, loaded.config.dataDir);
+  const message = status && otherFile(loaded, status);
+  if (message === undefined) return [];
+  const advice = 'Run the command in the folder in which it was started, or set STOCKPULSE_CONFIG for both.';
+  return [{ name: 'config', status: 'warning', message, advice }];
+}
+
 /** Everything that can be checked, in the order in which it fails. A step that fails ends the list: the rest would only repeat it. */
 async function checks(context: CliContext): Promise<DoctorCheck[]> {
   const found: DoctorCheck[] = [{ name: 'node', status: 'ok', message: `${context.nodeVersion} (${context.node})` }];
   try {
     const loaded = readSettings(context);
-    found.push(...configChecks(loaded), await gatewayCheck(context, loaded.config.dataDir));
+    found.push(...configChecks(loaded), await gatewayCheck(context, loaded.config.dataDir), ...(await fileChecks(context, loaded)));
     const reply = await withManagement(context, (client) => client.ask(adminRoutes.runDoctor, {}, { deadlineMs: DEADLINE_MS }));
     found.push(...reply.checks.filter((check) => check.name !== 'node'));
   } catch (error) {

@@ -31,9 +31,9 @@ function announcement(context: CliContext, app: AppPort, loaded: LoadedConfig, g
 }
 
 async function begin(app: AppPort, loaded: LoadedConfig): Promise<Gateway> {
-  const { config } = loaded;
+  const { config, origin } = loaded;
   try {
-    return await app.startGateway(config, { log: 'stderr' });
+    return await app.startGateway(config, { log: 'stderr', origin });
   } catch (error) {
     const owner = codeOf(error) === 'already_running' ? app.findOwner(config.dataDir) : undefined;
     if (owner === undefined) throw error;

@@ -20,6 +20,7 @@ import type { Emit } from '../events.ts';
 import type { Failures } from '../failures.ts';
 import { ServerRequests } from '../server-requests.ts';
 import type { Root } from '../types.ts';
+import { Garbage } from './garbage.ts';
 import { LogTurn } from './log-turn.ts';
 import { Pending, type PendingOwner } from './pending.ts';
 import { PendingTable } from './pending-table.ts';
@@ -42,7 +43,6 @@ export interface DuplexOptions {
   readonly roots: readonly Root[];
 }
 
-const GARBAGE_EVENT_MS = 1_000;
 const INDENTED = /^\s+\{/;
 
 /**
@@ -59,13 +59,13 @@ export class Duplex implements PendingOwner {
   readonly #pending = new PendingTable();
   readonly #tokens = new Map<number, Pending>();
   readonly #logs = new LogTurn();
+  readonly #garbage: Garbage;
   #over: string | undefined;
   #lose: (reason: string) => void = () => undefined;
-  #garbage = 0;
-  #garbageAt = -Infinity;
 
   constructor(options: DuplexOptions) {
     this.#options = options;
+    this.#garbage = new Garbage(options.emit);
     this.requests = new ServerRequests({ ...options, say: (text) => this.#say(text) });
     this.lost = new Promise((resolve) => {
       this.#lose = resolve;
@@ -168,7 +168,7 @@ export class Duplex implements PendingOwner {
       else this.requests.ignore(message);
     } else if (message?.kind === 'notification') this.#notification(message);
     else if (message?.kind === 'invalid' && message.error.code !== RPC.parseError) this.#invalid(message, text);
-    else if (bytes > 0) this.#countGarbage(text);
+    else if (bytes > 0) this.#garbage.count(text);
   }
 
   /** What belongs to a request that is over is dropped. */
@@ -196,16 +196,7 @@ export class Duplex implements PendingOwner {
       this.settle(pending, this.#options.failures.protocol('answered with something that is not JSON-RPC', error.message));
     else if (idText !== 'null' && method !== undefined) {
       if (this.era === 'legacy') this.#say(errorText(idText, error));
-    } else this.#countGarbage(text);
-  }
-
-  #countGarbage(text: string): void {
-    this.#garbage++;
-    const now = performance.now();
-    if (now - this.#garbageAt < GARBAGE_EVENT_MS) return;
-    this.#garbageAt = now;
-    this.#options.emit({ kind: 'garbage', lines: this.#garbage, sample: text.slice(0, 200) });
-    this.#garbage = 0;
+    } else this.#garbage.count(text);
   }
 
   /** A message of ours that nobody waits for; dropped rather than queued without bound. */

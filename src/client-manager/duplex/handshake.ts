@@ -12,8 +12,9 @@ import {
   type Revision,
   type ServerFacts,
 } from '../../protocol/index.ts';
-import { ConnectError } from '../connection.ts';
+import { ConnectError, RefusedError } from '../connection.ts';
 import { erasOf, incompatible } from '../eras.ts';
+import { ownProblem } from '../failures.ts';
 import { initializeParams, ownExchange, ownMeta, refusal } from '../own-requests.ts';
 import type { Duplex } from './duplex.ts';
 
@@ -59,8 +60,8 @@ export async function initialize(duplex: Duplex, options: InitializeOptions): Pr
   duplex.era = 'legacy';
   const params = initializeParams(gateway, offers);
   const reply = await duplex.exchange(ownExchange({ method: 'initialize', params, timeoutMs, signal }));
-  if (reply.kind === 'failed') throw new ConnectError(await silence(), reply.failure);
-  if (reply.result === undefined) throw new ConnectError(refusal(reply.error), reply.error);
+  if (reply.kind === 'failed') throw new ConnectError(await silence(), ownProblem(reply.failure));
+  if (reply.result === undefined) throw new RefusedError(refusal(reply.error), reply.error);
   const { protocolVersion } = reply.result.value;
   if (!isLegacyRevision(protocolVersion))
     throw new ConnectError(`it answered initialize with the revision ${String(protocolVersion).slice(0, 40)}, which we do not speak`);

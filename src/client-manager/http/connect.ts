@@ -33,9 +33,12 @@ async function connect(channel: HttpChannel, options: HttpConnectOptions, signal
     if (era === 'modern')
       throw new ConnectError(`it does not speak ${LATEST_MODERN}: set "era" to "auto" or "legacy" in its configuration`);
   }
-  const asked = Object.keys(offers).length > 0;
+  const mayAsk = Object.keys(offers).length > 0;
+  const asked = mayAsk && options.asked !== false;
   const params = initializeParams(gateway, offers);
-  return LegacyHttpConnection.open({ ...options, channel, params, asked, roots: config.roots }, signal);
+  const connection = await LegacyHttpConnection.open({ ...options, channel, params, asked, roots: config.roots }, signal);
+  if (mayAsk) connection.openStream();
+  return connection;
 }
 
 async function fallBack(refused: NoEndpointError, options: HttpConnectOptions, signal: AbortSignal): Promise<Connection> {

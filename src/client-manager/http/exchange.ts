@@ -4,7 +4,6 @@ import {
   arrayItems,
   decodeMessage,
   type Implementation,
-  type Message,
   type NotificationMessage,
   type RequestMessage,
   type ResponseMessage,
@@ -17,6 +16,7 @@ import { concatenated, longerThan, MAX_BATCH, opensArray } from './batch.ts';
 import { EventReader, isEventStream } from './event-reader.ts';
 import { EventTail, lineEnd } from './event-tail.ts';
 import { mayFlow, ResultFlow } from './flow.ts';
+import { noAnswer } from './reply.ts';
 
 /** How an HTTP request ended without a JSON-RPC response. */
 export type Broken =
@@ -87,6 +87,8 @@ export class HttpExchange implements Dispatcher.DispatchHandler, Expiring {
   #tail: EventTail | undefined;
   #flow: ResultFlow | undefined;
   #mayFlow: boolean;
+  /** More bytes than these of an answer are looked at: may it flow? */
+  #lookAt = FLOW_BYTES;
 
   constructor(
     owner: ExchangeOwner,
@@ -164,7 +166,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, Expiring {
     this.#bytes += chunk.length;
     if (this.#bytes > this.#owner.maxBytes) return this.#break({ why: 'too_large' });
     this.#chunks.push(chunk);
-    if (this.#mayFlow && this.#bytes > FLOW_BYTES) this.#startFlow(this.#chunks);
+    if (this.#mayFlow && this.#bytes > this.#lookAt) this.#startFlow(this.#chunks, this.#bytes);
   }
 
   onResponseEnd(): void {
@@ -245,17 +247,22 @@ export class HttpExchange implements Dispatcher.DispatchHandler, Expiring {
   #look(chunk: Buffer, ended: boolean): void {
     this.#tail ??= new EventTail();
     this.#tail.keep(chunk, ended);
-    if (this.#tail.bytes <= FLOW_BYTES) return;
+    if (ended) this.#lookAt = FLOW_BYTES;
+    if (this.#tail.bytes <= this.#lookAt) return;
     const data = this.#tail.data();
-    this.#startFlow(data === undefined ? [] : [data]);
+    this.#startFlow(data === undefined ? [] : [data], this.#tail.bytes);
   }
 
-  /** The rest of the answer is not held: whoever waits gets a stream of it. */
-  #startFlow(chunks: readonly Buffer[]): void {
+  /** The rest of the answer is not held: whoever waits gets a stream of it. An answer in doubt is looked at again when there is much more of it. */
+  #startFlow(chunks: readonly Buffer[], bytes: number): void {
+    const controller = this.#controller;
+    if (controller === undefined || this.#id === undefined) return;
+    const flows = chunks.length > 0 && mayFlow(chunks, this.#id);
+    this.#lookAt = 4 * bytes;
+    if (flows === undefined) return;
     this.#mayFlow = false;
     this.#tail = undefined;
-    const controller = this.#controller;
-    if (controller === undefined || this.#id === undefined || !mayFlow(chunks)) return;
+    if (!flows) return;
     const { maxBytes, failures, serverInfo, idleMs } = this.#owner.flows;
     this.#flow = new ResultFlow({
       chunks,
@@ -318,7 +325,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, Expiring {
     const message = decodeMessage(text);
     if (message.kind === 'response') this.#response(message);
     else if (message.kind === 'invalid') for (const item of concatenated(text, MAX_BATCH) ?? []) this.#message(item);
-    this.#break({ why: 'not_mcp', what: describe(message) });
+    this.#break({ why: 'not_mcp', what: noAnswer(message) });
   }
 
   #break(broken: Broken): void {
@@ -346,9 +353,4 @@ export class HttpExchange implements Dispatcher.DispatchHandler, Expiring {
       retryMs: this.#events?.retryMs,
     });
   }
-}
-
-function describe(message: Message): string {
-  if (message.kind === 'response') return 'answered with the id of another request';
-  return message.kind === 'invalid' ? 'answered with something that is not JSON-RPC' : `answered a request with a ${message.kind}`;
 }

@@ -28,16 +28,20 @@ export interface FlowOptions {
 
 const UNCACHED: CacheHint = { ttlMs: 0, cacheScope: 'private' };
 const HEAD = 65_536;
-const NOT_COMPLETE = /"resultType"\s*:\s*"(?!complete")/;
-const ERROR_FIRST = /^[^{]*\{[^{}[\]]*"error"\s*:/;
+const NOBODY: Implementation = { name: '', version: '' };
 
 /**
- * False where the beginning of an answer shows that it is none with a complete result: such a one is held and read as a whole. An array
- * of messages is one.
+ * Whether an answer with this beginning may flow. False where that shows another one than ours with a complete result: such a one is held
+ * and read as a whole. Undefined as long as it does not show what it is.
  */
-export function mayFlow(chunks: readonly Buffer[]): boolean {
-  const head = Buffer.concat(chunks).toString('latin1');
-  return head.trimStart().startsWith('{') && !NOT_COMPLETE.test(head) && !ERROR_FIRST.test(head.slice(0, HEAD));
+export function mayFlow(chunks: readonly Buffer[], id: number): boolean | undefined {
+  const splicer = new ResponseSplicer({ idText: '0', serverInfo: NOBODY, maxHead: Infinity, expectedId: String(id) });
+  for (const chunk of chunks) {
+    splicer.feed(chunk);
+    if (splicer.isSure) return true;
+  }
+  if (splicer.problem !== undefined) return false;
+  return splicer.flows ? true : undefined;
 }
 
 /** A large answer that goes through without being held (PROTOCOL A13): the reader's pace is the server's pace. */
@@ -54,6 +58,7 @@ export class ResultFlow implements ResultStream {
   #complete = false;
   #over = false;
   #failure: Failure | undefined;
+  #isError = false;
 
   constructor(options: FlowOptions) {
     this.#options = options;
@@ -149,6 +154,7 @@ export class ResultFlow implements ResultStream {
     if (splicer !== undefined && !this.#over) {
       this.#queue.push(...splicer.end());
       if (splicer.problem !== undefined) return this.#refuse(splicer.problem);
+      this.#isError = splicer.isError;
     }
     this.#write();
     if (!this.#over && !this.#behind) this.#end(undefined);
@@ -160,6 +166,6 @@ export class ResultFlow implements ResultStream {
     this.#early = [];
     this.#queue = [];
     this.#options.onOver(failure !== undefined);
-    this.#sink?.end(failure);
+    this.#sink?.end(failure, this.#isError);
   }
 }

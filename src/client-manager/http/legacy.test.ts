@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Connection } from '../connection.ts';
 import {
@@ -57,6 +58,22 @@ const gets = ({ requests }: ScriptedHttp): Incoming[] => requests.filter(({ meth
 const elicitation = (id: string | number): object => ({ jsonrpc: '2.0', id, method: 'elicitation/create', params: { message: 'name?' } });
 
 describe('initialize', () => {
+  it.each<[string, Record<string, string>, (text: string) => string | Buffer, RegExp]>([
+    ['compressed', { 'content-encoding': 'gzip' }, (text) => gzipSync(text), /content coding gzip, which was not asked for/],
+    ['begun with a byte order mark', {}, (text) => `\uFEFF${text}`, /something that is not JSON-RPC/],
+    ['given another id', {}, (text) => text.replace('"id":1', '"id":"1"'), /the id of another request/],
+    ['no JSON', {}, () => '<html>', /something that is not JSON-RPC/],
+    ['missing', {}, () => '', /gave no JSON-RPC answer/],
+  ])('says what is wrong with an answer that is %s', async (_name, headers, spoil, reason) => {
+    const facts = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'old', version: '1' } };
+    const scripted = await scriptedHttp(({ message }, res) => {
+      res.writeHead(200, { 'content-type': 'application/json', ...headers });
+      res.end(spoil(JSON.stringify({ jsonrpc: '2.0', id: message.id, result: facts })));
+    });
+    ends.push(() => scripted.close());
+    await expect(connect(scripted.url)).rejects.toThrow(reason);
+  });
+
   it('declares what is offered, and sends the negotiated revision afterwards', async () => {
     verifies('s25-client-version');
     const upstream = await server(({ method, message }, res) =>
@@ -332,6 +349,28 @@ describe('requests of the server', () => {
     expect(byId[3]).toMatchObject({ error: { code: -32602 } });
     expect(byId[4]).toMatchObject({ error: { code: -32601 } });
     expect(opened.events.filter(({ kind }) => kind === 'server_request')).toHaveLength(2);
+  });
+});
+
+describe('a connection in no client’s name', () => {
+  it('offers the configured roots, hears who asks for them, and is made anew like any other', async () => {
+    const upstream = await httpUpstream({ era: 'legacy' });
+    ends.push(() => upstream.close());
+    const roots = [{ uri: 'file:///data' }];
+    const { connection } = await open(httpConfig('one', upstream.url, { roots }), { era: 'legacy' });
+    ends.push(() => connection.close());
+    const offers = (): unknown[] =>
+      upstream.requests
+        .filter(({ body }) => body.includes('"initialize"'))
+        .map(({ body }) => (JSON.parse(body) as { params: { capabilities: unknown } }).params.capabilities);
+    expect(offers()).toEqual([{ roots: {} }]);
+    await until(() => upstream.requests.some(({ method }) => method === 'GET'));
+    upstream.forgetSessions();
+    expect(said(await callTool(connection, 'echo', { text: 'again' }))).toBe('again');
+    expect(offers()).toEqual([{ roots: {} }, { roots: {} }]);
+    const bare = await open(httpConfig('one', upstream.url), { era: 'legacy' });
+    ends.push(() => bare.connection.close());
+    expect(offers().at(-1)).toEqual({});
   });
 });
 

@@ -11,6 +11,7 @@ import {
   type ServerFacts,
 } from '../../protocol/index.ts';
 import { ConnectError, type Connection, type ConnectionListener, type Exchange, type Reply } from '../connection.ts';
+import type { AskEra } from '../eras.ts';
 import type { Emit } from '../events.ts';
 import type { Failures } from '../failures.ts';
 import type { Limits } from '../limits.ts';
@@ -21,6 +22,7 @@ import { longerThan, MAX_BATCH, opensArray } from './batch.ts';
 import type { ExchangePeer, HttpChannel } from './channel.ts';
 import type { HttpReply } from './exchange.ts';
 import { LegacyCall } from './legacy-call.ts';
+import { hasTurned, looksForeign } from './refusal.ts';
 import { isUnsendable, networkReason, replyOf } from './reply.ts';
 import { ServerStream } from './server-stream.ts';
 import { openSession, type Session } from './session.ts';
@@ -50,6 +52,7 @@ export interface LegacyHttpOptions {
   readonly params: JsonObject;
   /** True if `initialize` declares that this client may be asked: then a lost session is not made anew, as nobody could tell whose it is. */
   readonly asked: boolean;
+  readonly onRefused?: AskEra | undefined;
 }
 
 /** Streamable HTTP of the legacy era: a session that is made anew when the server has forgotten it (S25 transports). */
@@ -118,8 +121,10 @@ export class LegacyHttpConnection implements Connection, ExchangePeer {
     if (reply.response !== undefined && reply.status === 200) return reply.response;
     if (hasTurnedModern(reply)) {
       this.#lose('it does not speak a legacy revision any more');
-      return failures.unavailable('it has changed the revision that it speaks', reply.response?.error);
+      return failures.turned(reply.response?.error);
     }
+    if (looksForeign(reply, 'legacy') && (await hasTurned('legacy', exchange, this.#options)))
+      return failures.turned(reply.response?.error);
     const { broken } = reply;
     if (!reply.started && broken?.why === 'error' && !isUnsendable(broken.error)) this.#lose(networkReason(broken.error));
     return replyOf(reply, failures, exchange.expiresAt - begun);

@@ -138,6 +138,7 @@ class Reader {
   readonly chunks: Buffer[] = [];
   bytes = 0;
   failure: Failure | undefined;
+  isError: boolean | undefined;
   readonly ended: Promise<void>;
   greedy = true;
   #end: () => void = () => undefined;
@@ -156,9 +157,10 @@ class Reader {
     return this.greedy;
   }
 
-  end(failure: Failure | undefined): void {
+  end(failure: Failure | undefined, isError?: boolean): void {
     this.ends++;
     this.failure = failure;
+    this.isError = isError;
     this.#end();
   }
 
@@ -299,8 +301,50 @@ describe.each([
   });
 
   it.each([
+    ['a type of result in what it holds', '"result":{"structuredContent":{"resultType":"list","taskId":1,"text":"', '"},"content":[]}}'],
+    ['its type before anything else', '"result":{"resultType":"complete","requestState":"', '","content":[]}}'],
+    ['its type behind its body', '"result":{"content":[{"type":"text","text":"', '"}],"taskId":"t","resultType":"complete"}}'],
+    // More than is looked at at once, so that it is looked at again.
+    ['much before its body', `"result":{"_meta":{"x":"${'m'.repeat(400_000)}"},"content":[{"type":"text","text":"`, '"}]}}'],
+  ])('flows with %s', async (_name, head, tail) => {
+    const { url } = await server(({ message }, res) => void large(res, message.id, 18 * MB, { head, tail, sse }));
+    const { connection } = await connect(url);
+    const reader = new Reader(await streamOf(connection));
+    await reader.ended;
+    expect([reader.failure, reader.isError]).toEqual([undefined, false]);
+    expect(reader.bytes).toBeGreaterThan(18 * MB);
+    expect(reader.value).toMatchObject({ id: 'client-7', result: { resultType: 'complete' } });
+  });
+
+  it.each(['"content":[{"type":"text","text":"', '"isError":true,"content":[{"type":"text","text":"'])(
+    'says whether it is an error of the tool: {%s',
+    async (head) => {
+      const tail = head.includes('isError') ? '"}]}}' : '"}],"isError":true}}';
+      const { url } = await server(({ message }, res) => void large(res, message.id, MB, { head: `"result":{${head}`, tail, sse }));
+      const { connection } = await connect(url);
+      const reader = new Reader(await streamOf(connection));
+      await reader.ended;
+      expect([reader.failure, reader.isError]).toEqual([undefined, true]);
+    },
+  );
+
+  it('that turns out not to be complete when it flows already is broken off, and nothing that has to be sealed has flowed', async () => {
+    const tail = '"}],"requestState":"SECRET","resultType":"input_required"}}';
+    const { url } = await server(({ message }, res) => void large(res, message.id, MB, { tail, sse }));
+    const { connection } = await connect(url);
+    const reader = new Reader(await streamOf(connection));
+    await reader.ended;
+    expect(reader.failure?.code).toBe('upstream_protocol_error');
+    expect(Buffer.concat(reader.chunks).toString()).not.toContain('SECRET');
+  });
+
+  it.each([
     ['an error', '"error":{"code":-32000,"message":"', '"}}', 'error -32000'],
     ['another type of result', '"result":{"resultType":"input_required","requestState":"', '"}}', 'no content'],
+    ['asks that say at their end what they are', '"result":{"inputRequests":{"a":"', '"},"resultType":"input_required"}}', 'no content'],
+    ['a state that says so', '"result":{"content":[],"requestState":"', '","resultType":"input_required"}}', 'no content'],
+    ['a task that says so', '"result":{"_meta":{"x":"', '"},"taskId":"t","resultType":"task"}}', 'no content'],
+    ['nothing that it shows', '"result":{"resultTypes":"', '"}}', 'no content'],
     ['not asked to flow', undefined, undefined, 'text'],
   ])('is held where it is %s', async (_name, head, tail, expected) => {
     const { url } = await server(
@@ -380,24 +424,28 @@ describe('a server that misbehaves', () => {
     expect(count).toBe(100_000);
   });
 
-  it('that has become a legacy one ends the connection, but not for one strange answer', async () => {
-    let legacy = false;
-    const upstream = await scriptedHttp(({ message }, res) => {
-      if (!legacy && message.method === 'server/discover') json(res, message.id, DISCOVERED);
-      else res.writeHead(400).end('Bad Request: no session');
-    });
-    ends.push(() => upstream.close());
-    const { connection } = await connect(upstream.url, { limits: { renewMs: 0 } });
-    let lost = '';
-    void connection.lost.then((reason) => (lost = reason));
+  it('that answers strangely is asked for its era, and has done nothing if that is another one', async () => {
+    const { url } = await server((_incoming, res) => res.writeHead(400).end('Bad Request: no session'));
+    let turned = false;
+    const asked: string[] = [];
+    const onRefused = (era: string, doubt: string): Promise<boolean> => {
+      asked.push(`${era} ${doubt}`);
+      return Promise.resolve(turned);
+    };
+    const { connection } = await connect(url, { onRefused });
     expect(said(await callTool(connection, 'any'))).toBe('failed upstream_failed unknown');
-    await until(() => upstream.requests.length === 3);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    expect(lost).toBe('');
-    legacy = true;
-    await callTool(connection, 'any');
-    await until(() => lost !== '');
-    expect(lost).toMatch(/modern revision any more/);
+    turned = true;
+    const reply = await callTool(connection, 'any');
+    expect(said(reply)).toBe('failed upstream_unavailable no');
+    expect(reply).toMatchObject({ gone: true, turned: true });
+    expect(asked).toEqual(['modern strange', 'modern strange']);
+    expect(said(await callTool((await connect(url)).connection, 'any'))).toBe('failed upstream_failed unknown');
+  });
+
+  it('that does not say soon which era it speaks is not waited for', async () => {
+    const { url } = await server((_incoming, res) => res.writeHead(400).end());
+    const { connection } = await connect(url, { onRefused: () => new Promise(() => undefined), limits: { waitMs: 20 } });
+    expect(said(await callTool(connection, 'any'))).toBe('failed upstream_failed unknown');
   });
 
   it('that stops reading is waited for no longer than the deadline, and has its calls to itself', async () => {

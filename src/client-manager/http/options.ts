@@ -1,4 +1,5 @@
 import type { Era, Implementation, JsonObject } from '../../protocol/index.ts';
+import type { AskEra } from '../eras.ts';
 import type { Emit } from '../events.ts';
 import type { Failures } from '../failures.ts';
 import type { Limits } from '../limits.ts';
@@ -13,4 +14,7 @@ export interface HttpConnectOptions {
   readonly emit: Emit;
   readonly era: 'auto' | Era;
   readonly offers?: JsonObject | undefined;
+  readonly onRefused?: AskEra | undefined;
+  /** True if the offers are a client's; also unless it is given. */
+  readonly asked?: boolean | undefined;
 }

@@ -1,3 +1,4 @@
+import type { Message } from '../../protocol/index.ts';
 import { ConnectError, DeniedError, type Reply } from '../connection.ts';
 import type { Failures } from '../failures.ts';
 import type { Broken, HttpReply } from './exchange.ts';
@@ -105,4 +106,10 @@ export function connectProblem(reply: HttpReply, method: string): ConnectError |
   if (status === 408 || status === 429 || status >= 500 || (status >= 300 && status < 400))
     return new ConnectError(`it ${statusReason(reply)}`, statusDetail(reply));
   return undefined;
+}
+
+/** What a message is that came in place of the answer to a request. */
+export function noAnswer({ kind }: Message): string {
+  if (kind === 'response') return 'answered with the id of another request';
+  return kind === 'invalid' ? 'answered with something that is not JSON-RPC' : `answered a request with a ${kind}`;
 }

@@ -7,7 +7,7 @@ import {
   type LegacyRevision,
   type ServerFacts,
 } from '../../protocol/index.ts';
-import { ConnectError } from '../connection.ts';
+import { ConnectError, RefusedError } from '../connection.ts';
 import { ownExchange, refusal } from '../own-requests.ts';
 import type { HttpChannel } from './channel.ts';
 import { connectProblem, statusReason } from './reply.ts';
@@ -29,7 +29,7 @@ export interface SessionOptions {
 }
 
 /** The url takes no `initialize`: it may be that of an HTTP+SSE server (S25 transports, "Backwards Compatibility"). */
-export class NoEndpointError extends ConnectError {}
+export class NoEndpointError extends RefusedError {}
 
 const MAY_BE_SSE: ReadonlySet<number> = new Set([400, 404, 405]);
 /** How long `notifications/initialized` may take. */
@@ -41,12 +41,13 @@ export async function openSession({ channel, params, timeoutMs }: SessionOptions
   const reply = await channel.post(requestText(1, 'initialize', exchange.params), [], 1, exchange.expiresAt, exchange);
   const problem = connectProblem(reply, 'initialize');
   if (problem !== undefined) throw problem;
-  const { response, status } = reply;
+  const { response, status, broken } = reply;
   if (response === undefined) {
-    const reason = `it ${status === 200 ? 'is not an MCP server: it gave no JSON-RPC answer' : statusReason(reply)}`;
-    throw MAY_BE_SSE.has(status) ? new NoEndpointError(reason) : new ConnectError(reason);
+    const why = broken?.why === 'not_mcp' ? broken.what : 'is not an MCP server: it gave no JSON-RPC answer';
+    const reason = `it ${status === 200 ? why : statusReason(reply)}`;
+    throw MAY_BE_SSE.has(status) ? new NoEndpointError(reason) : new RefusedError(reason);
   }
-  if (response.result === undefined) throw new ConnectError(refusal(response.error), response.error);
+  if (response.result === undefined) throw new RefusedError(refusal(response.error), response.error);
   const { protocolVersion } = response.result.value;
   if (!isLegacyRevision(protocolVersion))
     throw new ConnectError(`it answered initialize with the revision ${String(protocolVersion).slice(0, 40)}, which we do not speak`);

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { jsonText, type Ask, type AskClient } from '../../protocol/index.ts';
+import { jsonText, type Ask, type AskClient, type JsonObject } from '../../protocol/index.ts';
 import type { Limits } from '../limits.ts';
 import { stdioConfig, until } from '../test-kit.ts';
-import { accept, elicit, FORM, heard, leasesKit, said, SAMPLE, type LeasesKit } from './leases-kit.ts';
+import { accept, elicit, FORM, heard, leasesKit, said, SAMPLE, type LeasesKit, type RunOptions } from './leases-kit.ts';
 
 /** Calls of clients that can be asked while their request is open. */
 
@@ -118,6 +118,36 @@ describe('a client that can be asked', () => {
     const kit = await start();
     const ask: AskClient = () => Promise.reject(new Error('broken'));
     expect(said(await kit.outcome([{ ask: [elicit()] }], { ask }))).toMatchObject([{ code: -32603 }]);
+  });
+
+  it('hears the log messages of its call, and without a level of its own all of them; a modern client none', async () => {
+    const kit = await start();
+    const { ask } = client();
+    const logs = async (options: RunOptions): Promise<unknown[]> => {
+      const run = kit.run(
+        [
+          { log: 'low', level: 'debug' },
+          { log: 'high', level: 'error' },
+        ],
+        { ask, ...options },
+      );
+      await run.outcome;
+      return heard(run.events);
+    };
+    expect(await logs({ revision: '2025-11-25' })).toEqual(['low', 'high']);
+    expect(await logs({ revision: '2025-11-25', logLevel: 'error' })).toEqual(['high']);
+    expect(await logs({})).toEqual([]);
+  });
+
+  it('hears what no specification has while its call is under way', async () => {
+    const kit = await start();
+    const { ask } = client();
+    const send = (method: string): JsonObject => ({ send: { method, params: { data: method } } });
+    const steps = [send('acme/progress'), send('notifications/acme/x'), send('notifications/tools/list_changed'), { wait: 20 }];
+    const run = kit.run(steps, { ask });
+    await run.outcome;
+    expect(heard(run.events)).toEqual(['acme/progress', 'notifications/acme/x']);
+    expect(kit.others).toEqual(['notifications/tools/list_changed']);
   });
 
   it('hears of a URL elicitation that was completed elsewhere during its call', async () => {

@@ -3,12 +3,12 @@ import {
   askProblem,
   inputRequiredResult,
   inputResponsesOf,
+  isForeignNotification,
   legacyOffers,
   legacyParams,
   mayAsk,
   missingCapability,
   requiredFor,
-  reaches,
   RPC,
   rpcError,
   type Ask,
@@ -28,10 +28,11 @@ import { outcomeOfReply } from '../calls.ts';
 import type { Exchange, Reply } from '../connection.ts';
 import type { Failures } from '../failures.ts';
 import type { Limits } from '../limits.ts';
+import { hears } from '../log-level.ts';
 import { CallClock, type Expiry } from './call-clock.ts';
 import type { Lease, LeaseUser } from './lease.ts';
 import { Leg } from './leg.ts';
-import { MAX_OPEN, OpenAsks, TOO_MUCH } from './open-asks.ts';
+import { MAX_OPEN, OpenAsks, refusal, TOO_MUCH } from './open-asks.ts';
 import { formatParkState } from './park-state.ts';
 
 export interface LeasedCallOptions {
@@ -92,6 +93,7 @@ export class LeasedCall implements LeaseUser {
   #gathering: NodeJS.Timeout | undefined;
   #direct = 0;
   #budgetMs = 0;
+  #sent = false;
   #ended = false;
 
   constructor(options: LeasedCallOptions) {
@@ -105,6 +107,10 @@ export class LeasedCall implements LeaseUser {
     this.#token = call.progress || options.ask === undefined ? lease.nextToken() : undefined;
     this.#asks = new OpenAsks(limits.frameBytes);
     this.#clock = new CallClock(limits.parkMs, (why) => this.#expire(why));
+  }
+
+  get ask(): AskClient | undefined {
+    return this.#options.ask;
   }
 
   /** True once the client has a state. */
@@ -179,16 +185,19 @@ export class LeasedCall implements LeaseUser {
       return true;
     }
     if (method === 'notifications/message') {
-      const wanted = leg?.call.logLevel;
-      if (leg !== undefined && wanted !== undefined && reaches(params?.value.level, wanted)) tell(leg, method, params);
+      if (leg !== undefined && hears(leg.call, params?.value.level)) tell(leg, method, params);
       return true;
     }
-    if (method !== 'notifications/elicitation/complete') return false;
-    if (leg !== undefined && this.#options.ask !== undefined) tell(leg, method, params);
+    const ended = method === 'notifications/elicitation/complete';
+    if (!ended && !isForeignNotification(method)) return false;
+    if (leg !== undefined && (!ended || this.#options.ask !== undefined)) tell(leg, method, params);
     return true;
   }
 
   async #send(call: Call): Promise<void> {
+    await this.lease.settle(this.#life.signal);
+    if (this.#ended) return;
+    this.#sent = true;
     const reply = await this.#options.send({
       method: call.method,
       params: legacyParams(call, this.#token),
@@ -214,7 +223,7 @@ export class LeasedCall implements LeaseUser {
   /** A client's request is gone before it had an answer. With the last of them the call is canceled. */
   #leave(leg: Leg): void {
     this.#legs = this.#legs.filter((other) => other !== leg);
-    const canceled = outcomeOfReply(this.#options.failures.canceled('unknown'));
+    const canceled = outcomeOfReply(this.#options.failures.canceled(this.#executed));
     leg.settle(canceled);
     if (this.#legs.length === 0) this.#giveUp(canceled);
   }
@@ -255,7 +264,9 @@ export class LeasedCall implements LeaseUser {
     this.#direct++;
     this.#clock.pause();
     try {
-      return await askClient(ask, AbortSignal.any([signal, this.#over.signal]));
+      const until = this.#outlives(ask) ? signal : AbortSignal.any([signal, this.#over.signal]);
+      const answer = await askClient(ask, until);
+      return until.aborted && 'error' in answer ? refusal(ask) : answer;
     } catch {
       return { error: rpcError(RPC.internalError, 'The client could not be asked.') };
     } finally {
@@ -264,9 +275,18 @@ export class LeasedCall implements LeaseUser {
     }
   }
 
+  /** What a server asks of roots it keeps, so a session's answer is of use after the call too. */
+  #outlives({ method }: Ask): boolean {
+    return method === 'roots/list' && this.lease.owner !== undefined;
+  }
+
+  get #executed(): 'no' | 'unknown' {
+    return this.#sent ? 'unknown' : 'no';
+  }
+
   #expire(why: Expiry): void {
     const { failures, limits } = this.#options;
-    if (why === 'deadline') return this.#giveUp(outcomeOfReply(failures.deadline(this.#budgetMs, 'unknown')));
+    if (why === 'deadline') return this.#giveUp(outcomeOfReply(failures.deadline(this.#budgetMs, this.#executed)));
     const { failure } = failures.deadline(limits.parkMs, 'unknown');
     const message = `Server "${failures.server}" asked for input and got none within ${Math.round(limits.parkMs / 1_000)} s. The call may or may not have taken effect: look before you start the call again.`;
     this.#giveUp({ kind: 'failed', failure: { ...failure, message } });

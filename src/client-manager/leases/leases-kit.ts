@@ -8,20 +8,27 @@ import {
   type AskClient,
   type Call,
   type CallEvent,
+  type CallerSession,
   type JsonObject,
   type LogLevel,
   type Outcome,
+  type Revision,
+  type SessionWatcher,
 } from '../../protocol/index.ts';
-import { Caps, systemClock } from '../../shared/index.ts';
+import { BoundedCount, Caps, systemClock } from '../../shared/index.ts';
 import { openConnection } from '../connect.ts';
 import { Failures } from '../failures.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import { ChildRecords } from '../stdio/records.ts';
+import { Follower } from '../subscriptions/follower.ts';
 import type { UpstreamConfig } from '../types.ts';
 import { LegacyCalls, type LegacyCallsOptions } from './legacy-calls.ts';
 
 export interface RunOptions {
   readonly principal?: string;
+  readonly session?: CallerSession;
+  /** Of the client; the modern one unless it is given. */
+  readonly revision?: Revision;
   readonly offers?: JsonObject;
   readonly ask?: AskClient;
   readonly tool?: string;
@@ -54,6 +61,26 @@ export interface LeasesKit {
   end(): Promise<void>;
 }
 
+/** A legacy client's session as the gateway has it. */
+export class TestSession implements CallerSession {
+  /** How the client is asked apart from its requests. */
+  ask: AskClient | undefined;
+  readonly watchers = new Set<SessionWatcher>();
+
+  watch(watcher: SessionWatcher): () => void {
+    this.watchers.add(watcher);
+    return () => void this.watchers.delete(watcher);
+  }
+
+  rootsChanged(): void {
+    for (const watcher of this.watchers) watcher.rootsChanged();
+  }
+
+  end(): void {
+    for (const watcher of this.watchers) watcher.ended();
+  }
+}
+
 export const ALL_OFFERS: JsonObject = { elicitation: {}, sampling: {}, roots: {} };
 
 export async function leasesKit(
@@ -69,6 +96,7 @@ export async function leasesKit(
   const opened: JsonObject[] = [];
   const others: string[] = [];
   const shared = { config, limits: own, failures, gateway, emit: () => undefined };
+  const followed = new BoundedCount('followed', 100, caps);
   const calls = new LegacyCalls({
     ...shared,
     server: config.name,
@@ -79,6 +107,7 @@ export async function leasesKit(
       return openConnection({ ...shared, records: new ChildRecords(dir), purpose: 'serve', era: 'legacy', offers }, signal);
     },
     onNotification: (method) => others.push(method),
+    newFollower: () => new Follower({ ...shared, followed, onListChanged: () => undefined, onGap: () => undefined }),
     ...more,
   });
   const run: LeasesKit['run'] = (args, options = {}) => {
@@ -118,8 +147,8 @@ function callOf(args: readonly JsonObject[] | JsonObject, options: RunOptions): 
     sideEffect: 'write',
     edits: [],
     headerParams: [],
-    client: { revision: '2026-07-28', info: undefined, capabilities: offers },
-    caller: { principal: options.principal ?? 'ann', scopes: new Set() },
+    client: { revision: options.revision ?? '2026-07-28', info: undefined, capabilities: offers },
+    caller: { principal: options.principal ?? 'ann', scopes: new Set(), session: options.session },
     offers: jsonText(offers),
     state: options.state,
     answers: options.answers === undefined ? undefined : jsonText(options.answers),

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../protocol/index.ts';
+import { jsonText, type JsonObject } from '../../protocol/index.ts';
 import type { Limits } from '../limits.ts';
-import { httpConfig, httpUpstream, isAlive, stdioConfig, until } from '../test-kit.ts';
+import { httpConfig, httpUpstream, isAlive, kit, stdioConfig, until } from '../test-kit.ts';
 import type { UpstreamConfig } from '../types.ts';
 import { accept, asked, elicit, leasesKit, said, SAMPLE, type LeasesKit, type RunOptions } from './leases-kit.ts';
 
@@ -121,6 +121,35 @@ describe('a lease', () => {
     left.abort();
     expect(said(await left.outcome)).toBe('failed canceled no');
     expect([kit.gauge('upstream_leases'), slow.gauge('upstream_leases')]).toEqual([0, 0]);
+  });
+});
+
+describe('a server that begins anew', () => {
+  it('has its idle connections ended, and the others when their calls have ended', async () => {
+    const kit = await start();
+    const [idle, opening] = [await pid(kit), pid(kit, { principal: 'bob' })];
+    const { state } = asked(await kit.outcome([{ ask: [elicit('a')] }], { principal: 'cyd' }));
+    await opening;
+    const late = pid(kit, { principal: 'dan' });
+    await Promise.resolve();
+    kit.calls.renew();
+    expect(isAlive(await late)).toBe(true);
+    await until(() => !isAlive(idle));
+    await until(() => kit.gauge('upstream_leases') === 1);
+    expect(said(await kit.outcome([], { principal: 'cyd', state, answers: { a: accept(1) } }))).toEqual([accept(1)]);
+    await until(() => kit.gauge('upstream_leases') === 0);
+  });
+
+  it('because it is restarted ends them too', async () => {
+    const one = await kit([stdioConfig('one', ['--era', 'legacy'])]);
+    ends.push(() => one.end());
+    await one.manager.start();
+    const call = { offers: jsonText({ elicitation: {} }) };
+    const leased = Number(await one.text('one', 'pid', {}, { call }));
+    expect(await one.text('one', 'pid', {}, { call })).toBe(String(leased));
+    await one.manager.restart('one');
+    await until(() => !isAlive(leased));
+    expect(await one.text('one', 'pid', {}, { call })).not.toBe(String(leased));
   });
 });
 

@@ -3,6 +3,7 @@ import {
   rpcError,
   type Call,
   type CallContext,
+  type CallerSession,
   type Implementation,
   type JsonObject,
   type Outcome,
@@ -14,6 +15,7 @@ import type { Connection } from '../connection.ts';
 import type { Emit } from '../events.ts';
 import type { Failures } from '../failures.ts';
 import type { Limits } from '../limits.ts';
+import type { Follower, Following } from '../subscriptions/follower.ts';
 import type { UpstreamConfig } from '../types.ts';
 import { FinishedCalls } from './finished-calls.ts';
 import type { Lease } from './lease.ts';
@@ -21,6 +23,7 @@ import { LeasedCall, type CallEnd } from './leased-call.ts';
 import { exchangeAsTask } from './legacy-task.ts';
 import { ID_LENGTH, OWNER_LENGTH, parseParkState } from './park-state.ts';
 import { LeasePool } from './pool.ts';
+import type { OwnFollowing } from './session-feeds.ts';
 
 export interface LegacyCallsOptions {
   readonly server: string;
@@ -35,6 +38,8 @@ export interface LegacyCallsOptions {
   open(offers: JsonObject, signal: AbortSignal): Promise<Connection>;
   /** Notifications of a leased connection that belong to no call. */
   onNotification(method: string, params: Params | undefined): void;
+  /** For what one session follows over a leased connection of its own. */
+  newFollower(): Follower;
   /** True for a tool that must be called as a task of 2025-11-25 (`execution.taskSupport: required`, PROTOCOL C6). */
   readonly asTask?: (call: Call) => boolean;
 }
@@ -110,6 +115,16 @@ export class LegacyCalls {
     return state !== undefined && parked?.principal === call.caller.principal && parked.goesOn(call, state.round);
   }
 
+  /** Follows resources over the session's own leased connection too, while it has one. */
+  follow(session: CallerSession, following: Following): OwnFollowing {
+    return this.#pool.feeds.follow(session, following);
+  }
+
+  /** The server begins anew: connections carry the calls that they have, and no more. */
+  renew(): void {
+    this.#pool.renew();
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const call of this.#running) call.stop();
@@ -122,7 +137,8 @@ export class LegacyCalls {
   async #attempt(call: Call, context: CallContext, expiresAt: number): Promise<Attempted> {
     const { failures } = this.#options;
     const { signal } = context;
-    const lease = await this.#pool.take({ principal: call.caller.principal, offers: call.offers.value, expiresAt, signal });
+    const { principal, session } = call.caller;
+    const lease = await this.#pool.take({ principal, session, offers: call.offers.value, expiresAt, signal });
     if ('kind' in lease) return { outcome: outcomeOfReply(lease), unsent: false };
     await lease.setLevel(call.logLevel, signal);
     const leftMs = expiresAt - performance.now();

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../protocol/index.ts';
+import type { AskClient, JsonObject } from '../../protocol/index.ts';
 import type { Limits } from '../limits.ts';
 import { httpConfig, httpUpstream, stdioConfig, until, type HttpUpstream } from '../test-kit.ts';
 import type { UpstreamConfig } from '../types.ts';
@@ -33,6 +33,12 @@ async function overHttp(
   return { kit: await over(httpConfig('one', upstream.url, { maxInFlight: 1_500, ...(more as object) }), limits), upstream };
 }
 
+/** What the server got as the answer to its request with this id. */
+const told = (upstream: HttpUpstream, id: string): JsonObject | undefined =>
+  upstream.requests
+    .map(({ body }) => JSON.parse(body || '{}') as JsonObject)
+    .find((message) => message.id === id && message.method === undefined);
+
 describe.each(['stdio', 'http'] as const)('over %s', (transport) => {
   const start = async (limits: Partial<Limits> = {}): Promise<LeasesKit> =>
     transport === 'stdio' ? overStdio(limits) : (await overHttp(limits)).kit;
@@ -48,7 +54,7 @@ describe.each(['stdio', 'http'] as const)('over %s', (transport) => {
     expect(kit.gauge('upstream_parked')).toBe(1);
     const last = await kit.outcome([], { state, answers: { name: accept('Ann') } });
     expect(said(last)).toEqual([accept('Ann')]);
-    expect(kit.opened).toEqual([{ elicitation: {}, sampling: {}, roots: {} }]);
+    expect(kit.opened).toEqual([{ elicitation: {}, sampling: {}, roots: { listChanged: true } }]);
     expect([kit.gauge('upstream_parked'), kit.gauge('upstream_leased_requests'), kit.gauge('upstream_leases')]).toEqual([0, 0, 1]);
   });
 
@@ -224,16 +230,30 @@ describe('a parked call', () => {
     const { state } = asked(await kit.outcome([{ ask: three }, { hang: true }]));
     await until(() => kit.gauge('upstream_parked') === 0);
     expect(said(await kit.outcome([], { state, answers: { e: accept(1) } }))).toBe('failed deadline_exceeded unknown');
-    const told = (id: string): JsonObject | undefined =>
-      upstream.requests
-        .map(({ body }) => JSON.parse(body || '{}') as JsonObject)
-        .find((message) => message.id === id && message.method === undefined);
-    await until(() => upstream.cancelled.length > 0 && told('e') !== undefined && told('s') !== undefined);
-    expect(told('e')).toMatchObject({ result: { action: 'cancel' } });
-    expect(told('s')).toMatchObject({ error: { code: -32603 } });
+    await until(() => upstream.cancelled.length > 0 && told(upstream, 'e') !== undefined && told(upstream, 's') !== undefined);
+    expect(told(upstream, 'e')).toMatchObject({ result: { action: 'cancel' } });
+    expect(told(upstream, 's')).toMatchObject({ error: { code: -32603 } });
     await until(() => kit.gauge('upstream_parked_results') === 0 && kit.gauge('upstream_leases') === 0);
     expect(said(await kit.outcome([], { state, answers: { e: accept(1) } }))).toBe('error -32602');
     expect(upstream.calls).toHaveLength(1);
+  });
+
+  it('is answered like one whose client can be asked at once, when that cancels', async () => {
+    const { kit, upstream } = await overHttp();
+    let open = 0;
+    const ask: AskClient = (_ask, signal) => {
+      open++;
+      return new Promise((resolve) => {
+        signal.addEventListener('abort', () => resolve({ error: { code: -32603, message: 'The request was canceled.' } }));
+      });
+    };
+    const run = kit.run([{ ask: [elicit('e'), { method: 'sampling/createMessage', params: SAMPLE, id: 's' }] }, { hang: true }], { ask });
+    await until(() => open === 2);
+    run.abort();
+    expect(said(await run.outcome)).toBe('failed canceled unknown');
+    await until(() => upstream.cancelled.length > 0 && told(upstream, 'e') !== undefined && told(upstream, 's') !== undefined);
+    expect(told(upstream, 'e')).toMatchObject({ result: { action: 'cancel' } });
+    expect(told(upstream, 's')).toMatchObject({ error: { code: -32603 } });
   });
 
   it('holds its lease: at the cap the next call is refused before the server sees it (trap 6)', async () => {

@@ -6,6 +6,8 @@ export interface Feed {
   changed(): void;
   /** Which of these the server agreed to tell of, as soon as that is known or `listenMs` have passed. Never rejects. */
   honoured(interest: Interest): Promise<Interest>;
+  /** True if the server agreed to tell of this resource, and has not forgotten it. Absent where nobody needs to know. */
+  tells?(uri: string): boolean;
   /** The server has forgotten what it agreed to. */
   forgotten(): void;
   /** Ends it; nothing is sent to a connection that is over anyway. */

@@ -124,6 +124,19 @@ export class Follower {
     return (await this.#feed?.honoured(interest)) ?? NOTHING;
   }
 
+  /** True while resources are followed. */
+  get follows(): boolean {
+    return this.#uris.size > 0;
+  }
+
+  /** True if the server agreed to tell of this resource, or of one that it is a part of. */
+  tells(uri: unknown): boolean {
+    const feed = this.#feed;
+    if (feed?.tells === undefined || typeof uri !== 'string') return false;
+    for (const one of withParents(uri)) if (feed.tells(one)) return true;
+    return false;
+  }
+
   /** A notification of the server that belongs to no call. */
   notified(method: string, params: Params | undefined): void {
     const list = LISTS[method];
@@ -139,12 +152,8 @@ export class Follower {
   #updated(method: 'notifications/resources/updated', params: Params): void {
     const { uri } = params.value;
     if (typeof uri !== 'string' || this.#uris.size === 0) return;
-    const told = new Set(this.#uris.get(uri));
-    let at = uri.length > MAX_URI ? -1 : uri.lastIndexOf('/');
-    for (let parents = 0; at > 0 && parents < MAX_PARENTS; parents++, at = uri.lastIndexOf('/', at - 1)) {
-      for (const following of this.#uris.get(uri.slice(0, at)) ?? []) told.add(following);
-      for (const following of this.#uris.get(uri.slice(0, at + 1)) ?? []) told.add(following);
-    }
+    const told = new Set<Following>();
+    for (const one of withParents(uri)) for (const following of this.#uris.get(one) ?? []) told.add(following);
     tell(told, method, params);
   }
 
@@ -167,6 +176,16 @@ export class Follower {
     if (known?.delete(following) !== true || known.size > 0) return;
     followers.delete(id);
     this.#options.followed.leave();
+  }
+}
+
+/** The URI, and those of which it may be a sub-resource. */
+function* withParents(uri: string): Generator<string> {
+  yield uri;
+  let at = uri.length > MAX_URI ? -1 : uri.lastIndexOf('/');
+  for (let parents = 0; at > 0 && parents < MAX_PARENTS; parents++, at = uri.lastIndexOf('/', at - 1)) {
+    yield uri.slice(0, at);
+    yield uri.slice(0, at + 1);
   }
 }
 

@@ -62,6 +62,10 @@ export class LegacyFeed implements Feed {
     return { uris: resources.filter(({ state }) => state === 'on').map(({ uri }) => uri), taskIds: [] };
   }
 
+  tells(uri: string): boolean {
+    return this.#resources.get(uri)?.state === 'on';
+  }
+
   forgotten(): void {
     this.#session++;
     for (const resource of this.#resources.values()) {

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Announcement, Caller, Interest, Listening } from '../../protocol/index.ts';
+import { jsonText, type Announcement, type Caller, type Interest, type Listening } from '../../protocol/index.ts';
 import { ChangingServer, type ChangingOptions } from '../changing-server.ts';
+import { sendEvent } from '../connections-kit.ts';
 import type { Limits } from '../index.ts';
+import { TestSession } from '../leases/leases-kit.ts';
 import { httpConfig, kit, until, type Kit } from '../test-kit.ts';
 
 /** What clients follow, and what the server is asked for on their behalf (PROTOCOL C8; S26 subscriptions; S25 resources). */
@@ -37,10 +39,10 @@ interface Follower extends Listening {
   readonly about: () => unknown[];
 }
 
-function follow({ one }: Setup, interest: Partial<Interest>): Follower {
+function follow({ one }: Setup, interest: Partial<Interest>, caller: Caller = CALLER): Follower {
   const heard: Announcement[] = [];
   const target = one.manager.target('one');
-  const listening = target?.listen?.({ uris: [], taskIds: [], ...interest }, CALLER, (announcement) => heard.push(announcement));
+  const listening = target?.listen?.({ uris: [], taskIds: [], ...interest }, caller, (announcement) => heard.push(announcement));
   if (listening === undefined) throw new Error('no target');
   return { ...listening, heard, about: () => heard.map(({ params }) => params.value.uri ?? params.value.taskId) };
 }
@@ -249,6 +251,85 @@ describe('a legacy server', () => {
     const last = follow(setting, { uris: ['x:1'] });
     expect(await last.honoured).toEqual({ uris: ['x:1'], taskIds: [] });
     expect(subscribed(setting)).toEqual(['x:1']);
+  });
+});
+
+describe('a session whose calls have connections of their own', () => {
+  const legacy = (limits: Partial<Limits> = {}): Promise<Setup> => setup({ eras: 'legacy' }, limits);
+  const callerOf = (session: TestSession): Caller => ({ ...CALLER, session });
+  const offers = jsonText({ elicitation: {} });
+  const ask = (setting: Setup, session: TestSession): Promise<string> =>
+    setting.one.text('one', 'any', {}, { call: { caller: callerOf(session), offers } });
+  /** The server's sessions other than the first, which is that of the connection that all share. */
+  const leased = ({ server }: Setup): string[][] => [...server.sessions.values()].slice(1).map((uris) => [...uris]);
+  /** Says it in one session of the server only. */
+  function tellIn({ server }: Setup, name: string, uri: string): void {
+    const res = server.gets.get(name);
+    if (res === undefined) throw new Error(`${name} has no stream`);
+    sendEvent(res, { jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } });
+  }
+
+  it.each(['follows', 'calls'])('hears there what the server says, once, and nobody else does (it %s first)', async (first) => {
+    const setting = await legacy();
+    const session = new TestSession();
+    const other = follow(setting, { uris: ['x:1'] });
+    if (first === 'calls') await ask(setting, session);
+    const own = follow(setting, { uris: ['x:1', 'x:2'], era: 'legacy' }, callerOf(session));
+    expect(await own.honoured).toEqual({ uris: ['x:1', 'x:2'], taskIds: [] });
+    if (first === 'follows') await ask(setting, session);
+    await until(() => leased(setting)[0]?.length === 2 && setting.server.gets.size === 2);
+    tellIn(setting, 'session-2', 'x:2');
+    tellIn(setting, 'session-2', 'x:1');
+    await until(() => own.heard.length === 2);
+    updated(setting, 'x:1/part');
+    updated(setting, 'x:1');
+    await until(() => own.heard.length >= 4 && other.heard.length >= 2);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect([own.about(), other.about()]).toEqual([
+      ['x:2', 'x:1', 'x:1/part', 'x:1'],
+      ['x:1/part', 'x:1'],
+    ]);
+    expect(await ask(setting, session)).toBe('legacy any');
+    expect(leased(setting)).toHaveLength(1);
+    own.close();
+    await until(() => leased(setting)[0]?.length === 0);
+    other.close();
+    expect(gauge(setting)).toBe(0);
+  });
+
+  it('is told over the shared one where its own is gone, and over a new one after that', async () => {
+    const setting = await legacy({ leaseIdleMs: 30 });
+    const session = new TestSession();
+    await ask(setting, session);
+    await until(() => leased(setting).length === 0);
+    const own = follow(setting, { uris: ['x:1'], era: 'legacy' }, callerOf(session));
+    await own.honoured;
+    await ask(setting, session);
+    await until(() => leased(setting)[0]?.length === 1 && setting.server.gets.size === 2);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(leased(setting)).toEqual([['x:1']]);
+    await setting.one.manager.restart('one');
+    await until(() => setting.server.sessions.size === 1 && setting.server.gets.size === 1);
+    await until(() => [...setting.server.sessions.values()][0]?.size === 1);
+    updated(setting, 'x:1');
+    await until(() => own.heard.length === 1);
+    await ask(setting, session);
+    await until(() => leased(setting)[0]?.length === 1);
+    session.end();
+    await until(() => setting.server.sessions.size === 1);
+    expect(session.watchers.size).toBe(0);
+  });
+
+  it('of another session of the same principal are not its own', async () => {
+    const setting = await legacy();
+    const [a, b] = [new TestSession(), new TestSession()];
+    const own = follow(setting, { uris: ['x:1'], era: 'legacy' }, callerOf(a));
+    await ask(setting, a);
+    await ask(setting, b);
+    await until(() => JSON.stringify(leased(setting)) === '[["x:1"],[]]');
+    await ask(setting, a);
+    own.close();
+    expect(leased(setting)).toHaveLength(2);
   });
 });
 

@@ -1,5 +1,4 @@
 import {
-  jsonText,
   mayAsk,
   missingCapability,
   requiredFor,
@@ -8,6 +7,7 @@ import {
   type JsonObject,
   type JsonText,
   type Outcome,
+  type RpcError,
 } from '../../protocol/index.ts';
 import { outcomeOfReply } from '../calls.ts';
 import type { Failures } from '../failures.ts';
@@ -27,15 +27,18 @@ export interface Asking {
   readonly signal: AbortSignal;
 }
 
-/** Answers in the words of the modern era, which has none for errors: a person who could not be asked has dismissed the question. */
-function answerText({ method }: Ask, answer: AskAnswer): JsonText | undefined {
-  if ('result' in answer) return answer.result;
-  return method === 'elicitation/create' ? jsonText({ action: 'cancel' }) : undefined;
-}
-
 function unanswered(failures: Failures, waitMs: number): Outcome {
   const message = `Server "${failures.server}" asked for input and got none within ${Math.round(waitMs / 1_000)} s. The call may or may not have taken effect: look before you start the call again.`;
   return { kind: 'failed', failure: { code: 'deadline_exceeded', message, executed: 'unknown' } };
+}
+
+const MAX_REASON = 200;
+
+/** The modern era has no words for a client's error in place of an answer (S26 mrtr): its server would ask again. */
+function refused(failures: Failures, { method }: Ask, { message }: RpcError): Outcome {
+  return outcomeOfReply(
+    failures.refused(`needs ${method}, to which its client gave no answer (${message.slice(0, MAX_REASON)})`, 'unknown'),
+  );
 }
 
 /** Asks everything side by side. An outcome if the call cannot go on: something was not declared, not answered, or it was canceled. */
@@ -44,20 +47,23 @@ export async function askAll({ asks, ask, offers, failures, waitMs, signal }: As
   if (foreign !== undefined || ask === undefined)
     return foreign === undefined ? new Map() : { kind: 'error', error: missingCapability(requiredFor(foreign)) };
   const late = new AbortController();
+  const round = new AbortController();
   const timer = setTimeout(() => late.abort(new Error('late')), waitMs);
-  const both = AbortSignal.any([signal, late.signal]);
+  const any = AbortSignal.any([signal, late.signal, round.signal]);
   const answers = new Map<string, JsonText>();
-  let refused: Ask | undefined;
+  let problem: Outcome | undefined;
   const one = async ([key, asked]: readonly [string, Ask]): Promise<void> => {
-    const text = answerText(asked, await ask(asked, both, key));
-    if (text !== undefined) answers.set(key, text);
-    else refused ??= asked;
+    const answer = await ask(asked, any, key);
+    if ('result' in answer) {
+      answers.set(key, answer.result);
+      return;
+    }
+    problem ??= refused(failures, asked, answer.error);
+    round.abort(new Error('another question was not answered'));
   };
   await Promise.all([...asks].map(one));
   clearTimeout(timer);
   if (signal.aborted) return outcomeOfReply(failures.canceled('unknown'));
   if (late.signal.aborted) return unanswered(failures, waitMs);
-  return refused === undefined
-    ? answers
-    : outcomeOfReply(failures.refused(`needs ${refused.method}, which its client did not answer`, 'unknown'));
+  return problem ?? answers;
 }

@@ -115,6 +115,19 @@ describe('a legacy client at a server that answers with tasks only', () => {
     expect(updates.map(({ params }) => params.inputResponses)).toEqual([{ a: accept(1), b: accept(1) }]);
   });
 
+  it('ends the call with its own reason where it answers with an error, and the task is canceled', async () => {
+    const kit = await start((request) => (request.method === 'tools/call' ? strict(request) : task('input_required', asks('a', 'b'))));
+    const taken: unknown[] = [];
+    const ask: AskClient = (_ask, signal) =>
+      taken.length === 0 && taken.push('first') === 1
+        ? Promise.resolve({ error: { code: -1, message: 'User rejected' } })
+        : new Promise((resolve) => signal.addEventListener('abort', () => resolve({ error: { code: -1, message: 'taken back' } })));
+    const outcome = await kit.tool('work', {}, { ...LEGACY, ask });
+    expect(outcome).toMatchObject({ failure: { code: 'upstream_failed', message: expect.stringContaining('(User rejected)') as string } });
+    await until(() => kit.methods().includes('tasks/cancel'));
+    expect(kit.methods()).not.toContain('tasks/update');
+  });
+
   it('gets the errors of the task, and an error where it cannot be asked', async () => {
     const fails = await start((request) =>
       request.method === 'tools/call' ? strict(request) : task('failed', { error: { code: -32603, message: 'broke' } }),

@@ -52,6 +52,8 @@ export interface MintRequest {
 const MAX_TTL_MS = 24 * 3_600_000;
 const SWEEP_MS = 60_000;
 const STOP_MS = 5_000;
+/** When it is worth while to try again at a gateway that shuts down. */
+const AGAIN_MS = 5_000;
 /** 130 bits. */
 const ID_LENGTH = 26;
 const NEVER = new AbortController().signal;
@@ -77,6 +79,8 @@ export class TaskKeeper {
   readonly #owner = randomText(ID_LENGTH);
   #timer: NodeJS.Timeout | undefined;
   #stopping = false;
+  /** Looks whether nothing is at work any more, for `drain`. */
+  #look: () => void = () => undefined;
 
   constructor(options: TaskKeeperOptions) {
     const { db, caps, limits } = options;
@@ -89,6 +93,18 @@ export class TaskKeeper {
   /** Forgets what expired while no process ran. Never rejects. */
   async start(): Promise<void> {
     await this.#expire();
+  }
+
+  /** Makes no more tasks. Resolves once nothing is at work any more, or after `ms`; tasks whose client is asked are not waited for. Never rejects. */
+  async drain(ms: number): Promise<void> {
+    this.#stopping = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#look = () => {
+      for (const { state } of this.#running.values()) if (state.status === 'working') return;
+      resolve();
+    };
+    this.#look();
+    await settledWithin(promise, ms, NEVER);
   }
 
   /** Ends what runs, as `outcome_unknown`, and writes that. Never rejects. */
@@ -105,12 +121,16 @@ export class TaskKeeper {
   async mint(request: MintRequest): Promise<Outcome> {
     const { failures, signal, server, principal, tool, deadlineMs } = request;
     const { clock, limits } = this.#options;
-    if (this.#stopping) return outcomeOfReply(failures.unavailable('it is stopped'));
+    if (this.#stopping) return outcomeOfReply(failures.unavailable('the gateway is shutting down', undefined, AGAIN_MS));
     const ttlMs = Math.min(MAX_TTL_MS, Math.max(limits.taskTtlMs, 2 * deadlineMs));
     const facts: TaskFacts = { id: mintedId(randomText(ID_LENGTH)), server, principal, tool, createdAt: clock.now(), ttlMs };
     const full = this.#places.take(facts);
     if (full !== undefined) return outcomeOfReply(failures.busy(full));
-    const task: MintedTask = new MintedTask({ facts, clock, askBytes: limits.frameBytes, onChange: () => this.#watchers.soon(task) });
+    const onChange = (): void => {
+      this.#watchers.soon(task);
+      this.#look();
+    };
+    const task: MintedTask = new MintedTask({ facts, clock, askBytes: limits.frameBytes, onChange });
     this.#timer ??= setInterval(() => void this.#expire(), Math.min(SWEEP_MS, limits.taskTtlMs)).unref();
     const created = createdText(facts, task.state, limits.taskPollMs);
     const problem = await this.#insert(task, failures, signal);
@@ -195,6 +215,7 @@ export class TaskKeeper {
     }
     await this.#finish(task, ended);
     this.#running.delete(task.facts.id);
+    this.#look();
     onEnd(task, task.state.status);
     this.#watchers.now(task);
   }

@@ -97,6 +97,32 @@ describe('a task in the database', () => {
     expect(await kit.tool('echo')).toMatchObject({ failure: { executed: 'no' } });
   });
 
+  it('has a time of grace to come to its end when the gateway stops, in which no more are made', async () => {
+    const kit = await start();
+    const asking = await kit.mint('converse', { steps: [{ ask: [elicit()] }] });
+    await kit.until(asking, 'input_required');
+    const id = await kit.mint('converse', { steps: [{ wait: 300 }] });
+    const begun = performance.now();
+    const drained = kit.drain(10_000);
+    expect(await kit.tool('echo')).toMatchObject({ failure: { code: 'upstream_unavailable', executed: 'no' } });
+    await drained;
+    // Nobody can be waited for who would have to be asked: the listener is closed.
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    await kit.stop();
+    const status = new Map((await rows()).map((row) => [row.id, row.status]));
+    expect([status.get(id), status.get(asking)]).toEqual(['completed', 'failed']);
+    expect(upstream.calls).toHaveLength(2);
+  });
+
+  it('is not waited for longer than that', async () => {
+    const kit = await start();
+    await kit.mint('hang');
+    const begun = performance.now();
+    await kit.drain(200);
+    expect(performance.now() - begun).toBeGreaterThan(150);
+    expect((await rows())[0]?.status).toBe('working');
+  });
+
   it('is not made where it cannot be written', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'kept-tasks-'));
     const broken = await open(folder);

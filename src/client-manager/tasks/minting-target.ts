@@ -12,6 +12,7 @@ import {
   type Outcome,
   type Target,
 } from '../../protocol/index.ts';
+import type { ListName } from '../../registry/index.ts';
 import { Bounded, type Caps, type Clock } from '../../shared/index.ts';
 import type { Emit } from '../events.ts';
 import type { Failures } from '../failures.ts';
@@ -81,8 +82,12 @@ export class MintingTarget implements Target {
     return inner.handle(call, context);
   }
 
-  async prepare(era: Era): Promise<void> {
-    await this.#options.inner.prepare?.(era);
+  async prepare(era: Era, asks?: boolean): Promise<boolean> {
+    return (await this.#options.inner.prepare?.(era, asks)) ?? true;
+  }
+
+  async refresh(list: ListName, era: Era, deadlineMs: number): Promise<void> {
+    await this.#options.inner.refresh?.(list, era, deadlineMs);
   }
 
   listen(interest: Interest, caller: Caller, onAnnouncement: (announcement: Announcement) => void): Listening {

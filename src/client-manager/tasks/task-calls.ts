@@ -10,6 +10,7 @@ import {
   type JsonText,
   type Outcome,
 } from '../../protocol/index.ts';
+import { withLogs } from '../log-level.ts';
 
 /** What a client declares that takes tasks. */
 export const TASKS: JsonObject = { extensions: { [TASKS_EXTENSION]: {} } };
@@ -25,7 +26,7 @@ export const makesTasks = (capabilities: JsonObject): boolean => isObject(extens
 export function withTasks(call: Call): Call {
   const { value } = call.offers;
   const offers = jsonText({ ...value, extensions: { ...extensionsOf(value), [TASKS_EXTENSION]: {} } });
-  return { ...call, offers, client: { ...call.client, revision: LATEST_MODERN } };
+  return { ...withLogs(call), offers, client: { ...call.client, revision: LATEST_MODERN } };
 }
 
 /** The call as one of a client that takes none. */

@@ -48,6 +48,7 @@ export interface TasksKit {
   /** What is announced of these tasks, and what was honoured of them. */
   listen(ids: readonly string[], principal?: string): Promise<{ honoured: readonly string[]; told: JsonObject[]; close: () => void }>;
   gauge(name: string): number | undefined;
+  drain(ms: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -101,6 +102,7 @@ export async function tasksKit(servers: readonly UpstreamConfig[], options: KitO
     task,
     ...watching({ target, tool, seen }),
     gauge: (name) => caps.list().find((gauge) => gauge.name === name)?.size,
+    drain: (ms) => manager.drain(ms),
     async stop() {
       await manager.stop();
       await rm(childrenDir, { recursive: true, force: true });

@@ -3,8 +3,8 @@ import {
   checkModern,
   decodeMessage,
   errorText,
-  LEGACY_REVISIONS,
   methodNotFound,
+  orFailure,
   RPC,
   rpcError,
   wantsModern,
@@ -22,7 +22,7 @@ import { initializeClient, isRpcError } from '../legacy-messages.ts';
 import { isKnownMethod, methodsOf } from '../methods.ts';
 import type { AsksOptions, Outlet } from '../sessions/asks.ts';
 import { Conversation } from '../sessions/conversation.ts';
-import { Flights, isRefused } from '../sessions/flights.ts';
+import { Flights, isRefused, tooFast } from '../sessions/flights.ts';
 import { Listens } from './duplex-listens.ts';
 
 /** How messages reach the client: lines, WebSocket frames, or events. */
@@ -40,8 +40,10 @@ export interface DuplexOptions {
   readonly endpoint: Endpoint;
   /** Who the requests are from, asked for each. */
   readonly authenticate: () => Authentication;
-  /** Milliseconds that the client has to wait before its next request; 0 for none. */
+  /** Counts one request: milliseconds that the client has to wait before it, 0 for none. */
   readonly admit?: (() => number) | undefined;
+  /** Whether what carries a message has counted a request already: then one of a batch counts no more. */
+  readonly counted?: boolean;
   readonly wire: Wire;
   /** Whether requests of the modern era are understood; HTTP+SSE never carried them. */
   readonly modern: boolean;
@@ -101,10 +103,11 @@ export class Duplex implements Outlet {
   }
 
   /** What the client sent. Answers come through the wire. */
-  take(message: Message): void {
+  take(given: Message): void {
+    const message = orFailure(given);
     switch (message.kind) {
       case 'request':
-        return void this.#answer(message).then((text) => this.#write(text));
+        return void this.#answer(message, this.#options.counted === true).then((text) => this.#write(text));
       case 'batch':
         return void this.#batch(message);
       case 'invalid':
@@ -141,25 +144,25 @@ export class Duplex implements Outlet {
   #note(message: Exclude<Message, { kind: 'request' | 'batch' | 'invalid' }>): void {
     if (message.kind === 'response') return this.#session?.response(message);
     if (message.method === 'notifications/cancelled') this.#flights.cancel(message.params);
-    if (message.method === 'notifications/initialized') this.#session?.hearing.through(this);
+    else if (message.method === 'notifications/initialized') this.#session?.hearing.through(this);
+    else this.#session?.notice(message);
   }
 
   /** Never rejects: what goes wrong outside the pipeline ends this request only. */
-  async #answer(request: RequestMessage): Promise<string> {
+  async #answer(request: RequestMessage, counted: boolean): Promise<string> {
     try {
-      return await this.#request(request);
+      return await this.#request(request, counted);
     } catch {
       return errorText(request.idText, rpcError(RPC.internalError, 'Internal error.'));
     }
   }
 
-  async #request(request: RequestMessage): Promise<string> {
+  async #request(request: RequestMessage, counted: boolean): Promise<string> {
     const { authenticate, admit, modern } = this.#options;
     const who = authenticate();
     if (!who.ok) return errorText(request.idText, rpcError(RPC.unauthenticated, who.message, { code: who.code }));
-    const waitMs = admit?.() ?? 0;
-    if (waitMs > 0)
-      return errorText(request.idText, rpcError(RPC.busy, 'This key sends too many requests: slow down.', { retryAfterMs: waitMs }));
+    const waitMs = counted ? 0 : (admit?.() ?? 0);
+    if (waitMs > 0) return errorText(request.idText, tooFast(waitMs));
     if (modern && wantsModern(request, undefined)) return this.#modern(request, who.principal);
     if (request.method === 'initialize') return this.#initialize(request, who.principal);
     if (this.#session === undefined) return this.#beforeSession(request, who.principal);
@@ -191,7 +194,7 @@ export class Duplex implements Outlet {
     const { face, services, endpoint, asks } = this.#options;
     if (this.#session !== undefined)
       return errorText(request.idText, rpcError(RPC.invalidRequest, 'This connection is initialized already.'));
-    const client = initializeClient(request, LEGACY_REVISIONS);
+    const client = initializeClient(request);
     if (isRpcError(client)) return errorText(request.idText, client);
     const session = new Conversation({ face, services, endpoint, client, principal, flights: this.#flights, asks });
     this.#session = session;
@@ -230,14 +233,19 @@ export class Duplex implements Outlet {
         errorText('null', rpcError(RPC.invalidRequest, `A batch of 1 to ${MAX_BATCH} messages exists only in revision 2025-03-26.`)),
       );
     }
-    const texts = await Promise.all(arrayItems(batch.text).map((text) => this.#member(text)));
-    const answers = texts.filter((text) => text !== '');
+    let counted = this.#options.counted === true;
+    const texts = arrayItems(batch.text).map((text) => {
+      const message = orFailure(decodeMessage(text));
+      const free = counted;
+      if (message.kind === 'request') counted = false;
+      return this.#member(message, free);
+    });
+    const answers = (await Promise.all(texts)).filter((text) => text !== '');
     if (answers.length > 0) this.#write(`[${answers.join(',')}]`);
   }
 
-  async #member(text: string): Promise<string> {
-    const message = decodeMessage(text);
-    if (message.kind === 'request' && message.method !== 'initialize') return this.#answer(message);
+  async #member(message: Message, counted: boolean): Promise<string> {
+    if (message.kind === 'request' && message.method !== 'initialize') return this.#answer(message, counted);
     if (message.kind === 'notification' || message.kind === 'response') {
       this.#note(message);
       return '';

@@ -8,6 +8,8 @@ import { refusalText, type HttpRefusal } from './http-checks.ts';
 export interface Guarded {
   /** The guard's verdict now: a stream outlives keys that are revoked or expire. */
   authenticate(): Authentication;
+  /** Counts one more request against the key's rate: milliseconds to wait, 0 for none. */
+  admit(): number;
 }
 
 /** One HTTP request of an authenticated client on an MCP endpoint. */

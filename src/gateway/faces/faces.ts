@@ -38,6 +38,8 @@ export interface Faces {
   readonly sessions: number;
   /** Drops idle sessions; it happens by itself every 15 s. */
   sweep(): void;
+  /** Questions to clients that are open end; the calls that wait for them go on. */
+  endAsks(): void;
   close(): void;
 }
 
@@ -94,6 +96,7 @@ export function createFaces({ services, caps, limits, onError, pace = PACE }: Fa
       return sessions.size;
     },
     sweep: () => sessions.sweep(),
+    endAsks: () => sessions.endAsks(),
     close() {
       retire();
       websockets.close();

@@ -80,6 +80,21 @@ describe('a POST in a session', () => {
     },
   );
 
+  it('is answered in the revision that was asked for, the oldest too', async () => {
+    const { port } = await serve(async () => ({
+      kind: 'complete',
+      result: jsonText({ content: [{ type: 'audio', data: 'AA==', mimeType: 'audio/wav' }], structuredContent: { a: 1 } }),
+    }));
+    for (const revision of ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']) {
+      const opened = await send(port, { body: initialize(revision) });
+      expect(await answerOf(opened)).toMatchObject({ result: { protocolVersion: revision } });
+    }
+    const client = await LegacyClient.open(port, at('2024-11-05'));
+    const result = (await answerOf(await client.post(callEcho(1)))).result;
+    expect(result).toMatchObject({ content: [{ type: 'text' }, { type: 'text', text: '{"a":1}' }] });
+    expect(result).not.toHaveProperty('structuredContent');
+  });
+
   it('stays JSON for a client that takes no stream; what would have come before is left out', async () => {
     const { port } = await serve(async (_call, { onEvent, ask }) => {
       onEvent(progress(1));
@@ -106,7 +121,7 @@ describe('a POST in a session', () => {
     expect((await patient).headers['content-type']).toBe('application/json');
   });
 
-  it('is canceled by notifications/cancelled alone, and still answered', async () => {
+  it('is canceled by notifications/cancelled alone, and gets no response: its POST ends as a stream without one', async () => {
     const held = new Held();
     const { port } = await serve(held.handle);
     const client = await LegacyClient.open(port);
@@ -115,6 +130,26 @@ describe('a POST in a session', () => {
     expect((await client.post(notification('notifications/cancelled', { requestId: '7' }))).status).toBe(202);
     expect(signal.aborted).toBe(false);
     await client.post(notification('notifications/cancelled', { requestId: 7 }));
+    await eventually(() => signal.aborted);
+    held.end();
+    const answer = await coming;
+    await answer.ended;
+    expect([answer.status, answer.headers['content-type'], answer.text()]).toEqual([200, 'text/event-stream', '']);
+  });
+
+  it.each([
+    [
+      'by a client that takes no stream',
+      async (client: LegacyClient) => client.post(notification('notifications/cancelled', { requestId: 7 })),
+    ],
+    ['with its session', async (client: LegacyClient) => client.delete()],
+  ])('is answered with an error where it was canceled %s', async (how, cancel) => {
+    const held = new Held();
+    const { port } = await serve(held.handle);
+    const client = await LegacyClient.open(port);
+    const coming = client.post(callEcho(7), how.startsWith('with') ? {} : { accept: 'application/json' });
+    const { signal } = await held.context();
+    await cancel(client);
     await eventually(() => signal.aborted);
     held.end();
     expect(await answerOf(await coming)).toMatchObject({ id: 7, error: { code: -32603 } });
@@ -137,6 +172,44 @@ describe('a POST in a session', () => {
     expect(await loud.message()).toMatchObject({ id: 0, error: {} });
     const other = await LegacyClient.open(port, at('2025-06-18'));
     expect((await other.post([rpc(1, 'ping')])).status).toBe(400);
+  });
+
+  it('takes the members of a batch in their order: one cancels another before it', async () => {
+    const held = new Held();
+    const { port } = await serve(held.handle);
+    const client = await LegacyClient.open(port, at('2025-03-26'));
+    const canceling = client.post([
+      notification('notifications/cancelled', { requestId: 2 }),
+      callEcho(1),
+      notification('notifications/cancelled', { requestId: 1 }),
+      callEcho(2),
+    ]);
+    const [first, second] = [await held.context(0), await held.context(1)];
+    expect([first.signal.aborted, second.signal.aborted]).toEqual([true, false]);
+    held.end(0);
+    held.end(1);
+    const coming = await canceling;
+    await coming.ended;
+    const answers = JSON.parse(coming.text()) as unknown[];
+    expect(answers).toMatchObject([{ id: 2, result: {} }]);
+    expect(answers).toHaveLength(1);
+  });
+
+  it('has the requests of a batch counted beyond the first, which the POST was', async () => {
+    const { port, rate } = await serve(async () => ok);
+    const client = await LegacyClient.open(port, at('2025-03-26'));
+    await client.post(callEcho(1));
+    rate.waitMs = 700;
+    const coming = await client.post([notification('notifications/x'), callEcho(2), callEcho(3), {}, rpc(4, 'ping')]);
+    await coming.ended;
+    const slow = { code: 4290, data: { retryAfterMs: 700 } };
+    expect(JSON.parse(coming.text())).toMatchObject([
+      { id: 2, result: {} },
+      { id: 3, error: slow },
+      { id: null, error: { code: -32600 } },
+      { id: 4, error: slow },
+    ]);
+    expect(rate.counted).toBe(2);
   });
 
   it('is refused beyond the cap of requests in flight', async () => {
@@ -186,6 +259,33 @@ describe('streams of a session', () => {
     expect(gauge('event_store_bytes')).toBeGreaterThan(0);
     expect(await client.delete()).toBe(204);
     expect(gauge('event_store_bytes')).toBe(0);
+  });
+
+  it('that end with an error, or without a response, are over: who asks for more is told so', async () => {
+    const held = new Held();
+    const { port } = await serve(held.handle, { pace: { patienceMs: 20, tickMs: 10 } });
+    const client = await LegacyClient.open(port);
+    const { lastId } = await brokenCall(held, client);
+    held.end(0, { kind: 'error', error: { code: -32602, message: 'no' } });
+    const resumed = await client.get(lastId);
+    await resumed.event();
+    const answer = await resumed.event();
+    expect(answer?.data).toContain('"error"');
+    expect(await resumed.event()).toBeUndefined();
+    expect((await client.get(answer?.id)).status).toBe(204);
+    expect((await client.get(lastId)).status).toBe(200);
+    for (const [n, more] of [{}, withToken('p')].entries()) {
+      const posted = client.post(callEcho(20 + n, more));
+      const context = await held.context(1 + n);
+      if (n === 1) context.onEvent(progress(1));
+      const coming = await posted;
+      const primed = await coming.event();
+      const last = n === 1 ? await coming.event() : primed;
+      await client.post(notification('notifications/cancelled', { requestId: 20 + n }));
+      held.end(1 + n);
+      expect(await coming.event()).toBeUndefined();
+      expect((await client.get(last?.id)).status).toBe(204);
+    }
   });
 
   it('answer a resumption with an error where the result was too large to keep', async () => {
@@ -262,6 +362,25 @@ describe('asks', () => {
     await client.post(answer(asked.id, 'second'));
     expect(await answerOf(coming)).toMatchObject({ id: 1, result: {} });
     expect(answers).toMatchObject([{ result: { value: { action: 'accept', content: { name: 'first' } } } }]);
+    expect(gateway.gauge('client_asks')).toBe(0);
+  });
+
+  it.each([false, true])('end with an answer that is malformed (in a batch: %s)', async (batch) => {
+    const answers: AskAnswer[] = [];
+    const gateway = await serve(async (_call, context) => {
+      answers.push((await context.ask?.({ method: 'roots/list', params: undefined }, new AbortController().signal)) as AskAnswer);
+      return ok;
+    });
+    const client = await LegacyClient.open(gateway.port, { ...at('2025-03-26'), capabilities: { roots: {} } });
+    const coming = await client.post(callEcho(1));
+    const asked = await coming.message();
+    const answer = { jsonrpc: '2.0', id: asked.id, result: null };
+    const refusal = await client.post(batch ? [answer] : answer);
+    await refusal.ended;
+    expect(refusal.status).toBe(batch ? 202 : 400);
+    if (!batch) expect(JSON.parse(refusal.text())).toMatchObject({ id: null, error: { code: -32600 } });
+    expect(await answerOf(coming)).toMatchObject({ id: 1, result: {} });
+    expect(answers).toMatchObject([{ error: { code: -32603, message: 'The answer was malformed.' } }]);
     expect(gateway.gauge('client_asks')).toBe(0);
   });
 

@@ -2,19 +2,22 @@ import {
   arrayItems,
   decodeMessage,
   errorText,
+  orFailure,
   RPC,
   rpcError,
-  STREAMABLE_HTTP_LEGACY,
   type BatchMessage,
+  type InvalidMessage,
   type Message,
   type NotificationMessage,
   type RequestMessage,
   type ResponseMessage,
+  type RpcError,
 } from '../../protocol/index.ts';
 import { answerRequest } from '../answer.ts';
 import type { Services } from '../frame.ts';
 import { initializeClient, isRpcError } from '../legacy-messages.ts';
 import type { Session, Sessions } from '../sessions.ts';
+import { tooFast } from '../sessions/flights.ts';
 import { sendAccepted, sendAnswer, sendRefusal, type Exchange } from './exchange.ts';
 import type { HttpRefusal } from './http-checks.ts';
 import { isRefusal, refuse, sessionOf } from './http-session.ts';
@@ -29,10 +32,13 @@ export interface LegacyParts {
 
 const MAX_BATCH = 50;
 
+const isQuiet = (message: Message): message is NotificationMessage | ResponseMessage =>
+  message.kind === 'notification' || message.kind === 'response';
+
 const idOf = (message: Message): string | undefined => ('idText' in message ? message.idText : undefined);
 
 async function initialize(exchange: Exchange, request: RequestMessage, { services, sessions }: LegacyParts): Promise<void> {
-  const client = initializeClient(request, STREAMABLE_HTTP_LEGACY);
+  const client = initializeClient(request);
   if (isRpcError(client)) {
     sendAnswer(exchange.response, { text: errorText(request.idText, client), status: 200 });
     return;
@@ -58,9 +64,9 @@ async function initialize(exchange: Exchange, request: RequestMessage, { service
 async function replyTo(exchange: Exchange, session: Session, request: RequestMessage, outlet: PostReply): Promise<Reply> {
   const { idText } = request;
   const answer = await session.conversation.request(request, exchange.principal, exchange.bytesIn, outlet);
-  // A canceled request needs no answer, but its POST does.
-  const canceled = { text: errorText(idText, rpcError(RPC.internalError, 'The request was canceled.')), status: 200 };
-  return { idText, answer: answer ?? canceled };
+  // A client that takes no stream cannot be given nothing, and one whose session has ended did not cancel.
+  if (answer !== undefined || (exchange.events && !session.streams.ended)) return { idText, answer };
+  return { idText, answer: { text: errorText(idText, rpcError(RPC.internalError, 'The request was canceled.')), status: 200 } };
 }
 
 function take(session: Session, message: NotificationMessage | ResponseMessage): void {
@@ -74,18 +80,37 @@ async function serveBatch(exchange: Exchange, session: Session, batch: BatchMess
     return sendRefusal(exchange.response, refuse(400, 'Batches exist only in revision 2025-03-26; send one message per request.'));
   if (batch.size === 0 || batch.size > MAX_BATCH)
     return sendRefusal(exchange.response, refuse(400, `A batch holds 1 to ${MAX_BATCH} messages.`));
-  const members = arrayItems(batch.text).map(decodeMessage);
-  const due = members.filter((member) => member.kind !== 'notification' && member.kind !== 'response');
-  for (const member of members) if (member.kind === 'notification' || member.kind === 'response') take(session, member);
-  if (due.length === 0) return sendAccepted(exchange.response);
+  const members = arrayItems(batch.text).map((text) => orFailure(decodeMessage(text)));
+  if (members.every(isQuiet)) {
+    for (const member of members) take(session, member);
+    return sendAccepted(exchange.response);
+  }
   const outlet = new PostReply(exchange, session, responses);
-  outlet.finish(await Promise.all(due.map((member) => replyToMember(exchange, session, member, outlet))), true);
+  outlet.finish(await Promise.all(repliesTo(members, exchange, session, outlet)), true);
+}
+
+/** Takes the members in their order, so that one can cancel another before it. The guard has counted the first request, with the POST. */
+function repliesTo(members: readonly Message[], exchange: Exchange, session: Session, outlet: PostReply): Promise<Reply>[] {
+  const replies: Promise<Reply>[] = [];
+  let requests = 0;
+  for (const member of members) {
+    if (isQuiet(member)) {
+      take(session, member);
+      continue;
+    }
+    const waitMs = member.kind === 'request' && ++requests > 1 ? exchange.guard.admit() : 0;
+    replies.push(waitMs > 0 ? Promise.resolve(errorReply(member, tooFast(waitMs))) : replyToMember(exchange, session, member, outlet));
+  }
+  return replies;
 }
 
 async function replyToMember(exchange: Exchange, session: Session, message: Message, outlet: PostReply): Promise<Reply> {
   if (message.kind === 'request') return replyTo(exchange, session, message, outlet);
+  return errorReply(message, message.kind === 'invalid' ? message.error : rpcError(RPC.invalidRequest, 'A batch cannot hold a batch.'));
+}
+
+function errorReply(message: Message, error: RpcError): Reply {
   const idText = idOf(message) ?? 'null';
-  const error = message.kind === 'invalid' ? message.error : rpcError(RPC.invalidRequest, 'A batch cannot hold a batch.');
   return { idText, answer: { text: errorText(idText, error), status: 200 } };
 }
 
@@ -110,4 +135,11 @@ export async function serveLegacy(exchange: Exchange, message: Exclude<Message, 
   }
   const outlet = new PostReply(exchange, session, parts.responses);
   outlet.finish([await replyTo(exchange, session, message, outlet)], false);
+}
+
+/** Refuses what is no message. Where it was to be a response, what was asked fails now rather than by its deadline. */
+export function refuseInvalid(exchange: Exchange, { error, idText, response }: InvalidMessage, sessions: Sessions): void {
+  const session = response && sessionOf(exchange, sessions, undefined);
+  if (response !== undefined && session !== undefined && !isRefusal(session)) take(session, response);
+  sendRefusal(exchange.response, { status: 400, error, idText });
 }

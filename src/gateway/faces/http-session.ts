@@ -66,6 +66,8 @@ export function serveStream(exchange: Exchange, sessions: Sessions, { live }: Re
   const { streams, conversation } = session;
   const lastEventId = headers['last-event-id'];
   if (typeof lastEventId === 'string' && lastEventId !== '') {
+    // 204 is what ends the attempts of a client that keeps an event stream open (WHATWG HTML, "Server-sent events").
+    if (streams.isOver(lastEventId)) return void response.writeHead(204).end();
     if (!streams.resume(lastEventId, open))
       return sendRefusal(response, refuse(400, 'There is no such event in this session: open a new stream without Last-Event-ID.'));
   } else {

@@ -7,7 +7,7 @@ import type { Services } from '../frame.ts';
 import type { Sessions } from '../sessions.ts';
 import { sendAccepted, sendRefusal, type Exchange, type Guarded } from './exchange.ts';
 import { bodyText, bodyTooLarge, checkPostHeaders, notUtf8 } from './http-checks.ts';
-import { serveLegacy, type LegacyParts } from './http-legacy.ts';
+import { refuseInvalid, serveLegacy, type LegacyParts } from './http-legacy.ts';
 import { serveModern } from './http-modern.ts';
 import { endSession, serveStream } from './http-session.ts';
 import type { Responses } from './modern-port.ts';
@@ -61,7 +61,7 @@ export function httpFace(options: HttpFaceOptions): HttpFace {
     const version = headers['mcp-protocol-version'];
     const header = typeof version === 'string' ? version : undefined;
     const message = decodeMessage(text);
-    if (message.kind === 'invalid') return sendRefusal(response, { status: 400, error: message.error, idText: message.idText });
+    if (message.kind === 'invalid') return refuseInvalid(exchange, message, sessions);
     if (message.kind === 'request' && wantsModern(message, header)) return serveModern(exchange, message, services, responses);
     // A modern notification has no session to belong to; there is none that we need.
     const stateless = headers['mcp-session-id'] === undefined || (header !== undefined && looksModern(header.trim()));

@@ -5,13 +5,15 @@ import type { Answer } from '../render.ts';
 import { sendAnswer, sendAnswerThisTurn, type Exchange } from './exchange.ts';
 import type { Responses } from './modern-port.ts';
 import type { Awaited } from './patience.ts';
-import { SseStream } from './sse-stream.ts';
+import { sendNothing, SseStream } from './sse-stream.ts';
 
-/** One answer of a POST; `idText` is the JSON text of its request's id. */
+/** One answer of a POST; `idText` is the JSON text of its request's id. A canceled request has none (S25 cancellation). */
 export interface Reply {
   readonly idText: string;
-  readonly answer: Answer;
+  readonly answer: Answer | undefined;
 }
+
+const isDue = (reply: Reply): reply is Reply & { readonly answer: Answer } => reply.answer !== undefined;
 
 /**
  * The response to one POST of a legacy session: JSON, unless something must be sent before the answer or it takes long. Then it is a stream of
@@ -49,12 +51,15 @@ export class PostReply implements Outlet, Awaited {
     this.#over = true;
     const { response } = this.#exchange;
     const stream = this.#stream;
+    const due = replies.filter(isDue);
     if (stream !== undefined) {
-      for (const { idText, answer } of replies) stream.respond(answer.text, idText);
+      for (const { idText, answer } of due) stream.respond(answer.text, idText);
       stream.finish();
+    } else if (due[0] === undefined) {
+      sendNothing(response);
     } else if (batch) {
-      sendAnswer(response, { text: `[${replies.map(({ answer }) => answer.text).join(',')}]`, status: 200 });
-    } else if (replies[0] !== undefined) sendAnswerThisTurn(response, replies[0].answer);
+      sendAnswer(response, { text: `[${due.map(({ answer }) => answer.text).join(',')}]`, status: 200 });
+    } else sendAnswerThisTurn(response, due[0].answer);
   }
 
   /** The stream, from the first message on. Undefined where the client takes none, or left before it could know of it. */

@@ -9,6 +9,11 @@ const HEAD = {
   // Asks reverse proxies to pass events on at once (S26 Streamable HTTP).
   'x-accel-buffering': 'no',
 };
+
+/** A stream without an event: for requests to which no response is due. */
+export function sendNothing(response: ServerResponse): void {
+  if (!response.destroyed && !response.headersSent) response.writeHead(200, HEAD).end();
+}
 /** Beyond this many unread bytes a reader is behind. */
 const BEHIND_BYTES = 1024 * 1024;
 /** How long a client waits before it resumes a stream. */

@@ -86,6 +86,36 @@ describe('an HTTP+SSE client', () => {
     expect(await client.stream.message()).toMatchObject({ method: 'notifications/tools/list_changed' });
   });
 
+  it('whose answer is malformed is told, and what was asked ends', async () => {
+    const gateway = await serve(async (_call, { ask }) => {
+      const answer = await ask?.({ method: 'roots/list', params: undefined }, new AbortController().signal);
+      return { kind: 'error', error: { code: answer !== undefined && 'error' in answer ? answer.error.code : 1, message: 'm' } };
+    });
+    const client = await connect(gateway.port);
+    await client.post(initialize('2025-03-26', { roots: {} }));
+    await client.stream.message();
+    await client.post(callEcho(1));
+    const asked = await client.stream.message();
+    expect(await client.post({ jsonrpc: '2.0', id: asked.id, result: null })).toBe(400);
+    expect(await client.stream.message()).toMatchObject({ id: 1, error: { code: -32603 } });
+    expect(gateway.gauge('client_asks')).toBe(0);
+  });
+
+  it('has the requests of a batch counted beyond the first, which its POST was', async () => {
+    const { port, rate } = await serve();
+    const client = await connect(port);
+    await client.post(initialize('2025-03-26'));
+    await client.stream.message();
+    await client.post(callEcho(1));
+    await client.stream.message();
+    rate.waitMs = 700;
+    await client.post([notification('notifications/x'), callEcho(2), callEcho(3), rpc(4, 'ping')]);
+    const [first, ...others] = (await client.stream.message()) as unknown as JsonObject[];
+    expect(first).toMatchObject({ id: 2, result: {} });
+    expect(others).toMatchObject([3, 4].map((id) => ({ id, error: { code: 4290, data: { retryAfterMs: 700 } } })));
+    expect(rate.counted).toBe(2);
+  });
+
   it('speaks no modern revision: a probe is told that there is no such method', async () => {
     const { port } = await serve();
     const client = await connect(port);

@@ -34,10 +34,13 @@ class Client implements Wire {
   constructor(exchange: Exchange, { services, maxInFlight, drainMs, asks }: SseFaceOptions) {
     const { endpoint, principal, guard } = exchange;
     const authenticate = (): Authentication => guard.authenticate();
+    const admit = (): number => guard.admit();
     this.principal = principal.id;
     this.endpointPath = endpoint.path;
     this.#drainMs = drainMs;
-    this.duplex = new Duplex({ face: 'sse', services, endpoint, authenticate, wire: this, modern: false, maxInFlight, asks });
+    const common = { face: 'sse', services, endpoint, authenticate, wire: this, modern: false, maxInFlight, asks };
+    // Each message comes by a POST, which the host has counted.
+    this.duplex = new Duplex({ ...common, admit, counted: true });
   }
 
   get behind(): boolean {
@@ -123,7 +126,10 @@ export class SseFace {
     const text = bodyText(body.bytes);
     if (text === undefined) return sendRefusal(response, notUtf8);
     const message = decodeMessage(text);
-    if (message.kind === 'invalid') return sendRefusal(response, { status: 400, error: message.error, idText: message.idText });
+    if (message.kind === 'invalid') {
+      if (message.response !== undefined) client.duplex.take(message);
+      return sendRefusal(response, { status: 400, error: message.error, idText: message.idText });
+    }
     sendAccepted(response);
     client.duplex.take(message);
   }

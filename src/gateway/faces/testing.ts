@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { fastify } from 'fastify';
+import { fastify, type FastifyInstance } from 'fastify';
 import { META, SseParser, type Call, type CallContext, type JsonObject, type Outcome, type SseEvent } from '../../protocol/index.ts';
 import type { Authentication, Principal } from '../../security/index.ts';
 import { agent, entryOf, testGateway, type TestGateway, type TestServer } from '../testing.ts';
@@ -15,10 +15,22 @@ export interface Running extends TestGateway {
   /** Bearer names that are refused from now on. */
   readonly revoked: Set<string>;
   readonly clock: { time: number };
+  /** Requests that the faces counted themselves, and the milliseconds that each further one has to wait. */
+  readonly rate: Rate;
   /** What each gauge holds now. */
   readonly gauge: (name: string) => number;
   /** Begins to close as the HTTP host does; resolves when every connection has ended. */
   stop(): Promise<void>;
+}
+
+class Rate {
+  counted = 0;
+  waitMs = 0;
+
+  readonly admit = (): number => {
+    this.counted++;
+    return this.waitMs;
+  };
 }
 
 function whoIs(authorization: string | undefined, revoked: ReadonlySet<string>): Authentication {
@@ -43,11 +55,26 @@ export function serverOf(
   return { name: 's', handle, ...more };
 }
 
+function guard(app: FastifyInstance, revoked: ReadonlySet<string>, rate: Rate): void {
+  app.decorateRequest<Principal | null>('principal', null);
+  app.decorateRequest('authenticate', function authenticate() {
+    return whoIs(this.raw.headers.authorization, revoked);
+  });
+  app.decorateRequest('admit', rate.admit);
+  app.addHook('onRequest', (request, reply, done) => {
+    const who = request.authenticate();
+    if (!who.ok) return void reply.code(who.status).send(who.message);
+    request.principal = who.principal;
+    return done();
+  });
+}
+
 export async function start(servers: readonly TestServer[], { limits, pace }: FaceOptions = {}): Promise<Running> {
   const gateway = testGateway(servers, { inFlight: 1000, deadlineMs: 30_000 });
   const clock = { time: 1_000_000 };
   const services = { ...gateway.services, clock: { now: () => clock.time } };
   const revoked = new Set<string>();
+  const rate = new Rate();
   const faces = createFaces({
     services,
     caps: gateway.caps,
@@ -59,22 +86,13 @@ export async function start(servers: readonly TestServer[], { limits, pace }: Fa
   });
   const app = fastify({ forceCloseConnections: false });
   const closing = new AbortController();
-  app.decorateRequest<Principal | null>('principal', null);
-  app.decorateRequest('authenticate', function authenticate() {
-    return whoIs(this.raw.headers.authorization, revoked);
-  });
-  app.addHook('onRequest', (request, reply, done) => {
-    const who = request.authenticate();
-    if (!who.ok) return void reply.code(who.status).send(who.message);
-    request.principal = who.principal;
-    return done();
-  });
+  guard(app, revoked, rate);
   void app.register(faces.http);
   app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     faces.websocket({
       authenticate: () => whoIs(request.headers.authorization, revoked),
-      admit: () => 0,
+      admit: rate.admit,
       request,
       closing: closing.signal,
       take: () => ({ socket, head }),
@@ -90,6 +108,7 @@ export async function start(servers: readonly TestServer[], { limits, pace }: Fa
     faces,
     revoked,
     clock,
+    rate,
     gauge: (name) => gateway.caps.list().find((each) => each.name === name)?.size ?? -1,
     async stop() {
       closing.abort();

@@ -100,6 +100,42 @@ describe('a WebSocket client', () => {
     expect(await client.next()).toMatchObject({ id: 4, result: { structuredContent: { roots: [{ uri: 'file:///x' }] } } });
   });
 
+  it.each([
+    ['no result', {}],
+    ['a result that is null', { result: null }],
+    ['a result that is no object', { result: 'x' }],
+    ['an error that is no object', { error: 'x' }],
+    ['an error without a code', { error: { message: 'x' } }],
+  ])('whose answer is malformed (%s) ends what was asked, and no request of its own', async (_what, answer) => {
+    const { port, gauge } = await serve(async (_call, { ask }) => {
+      const answered = await ask?.({ method: 'roots/list', params: undefined }, new AbortController().signal);
+      return answered !== undefined && 'error' in answered ? { kind: 'error', error: answered.error } : ok;
+    });
+    const client = await connect(port);
+    client.send(initialize('2025-11-25', { roots: {} }));
+    await client.next();
+    client.send(callEcho(1));
+    const asked = await client.next();
+    expect(asked).toMatchObject({ method: 'roots/list' });
+    client.send({ jsonrpc: '2.0', id: asked.id, ...answer });
+    // Nothing under the id of the question, which may be one of the client's own too.
+    expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 1, error: { code: -32603, message: 'The answer was malformed.' } });
+    expect(gauge('client_asks')).toBe(0);
+    client.send({ jsonrpc: '2.0', id: 77, ...answer });
+    client.send(rpc(2, 'ping'));
+    expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 2, result: {} });
+  });
+
+  it('has each request of a batch counted', async () => {
+    const { port, rate } = await serve();
+    const client = await connect(port);
+    client.send(initialize('2025-03-26'));
+    await client.next();
+    client.send([callEcho(1), notification('notifications/x'), rpc(2, 'ping')]);
+    await client.next();
+    expect(rate.counted).toBe(3);
+  });
+
   it('hears of changes: by session, and by subscription with its id until it cancels', async () => {
     const gateway = await serve();
     const client = await connect(gateway.port);

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { notificationText, requestText, RPC, rpcError, type Ask, type AskAnswer, type ResponseMessage } from '../../protocol/index.ts';
 import type { BoundedCount } from '../../shared/index.ts';
 
@@ -5,6 +6,8 @@ import type { BoundedCount } from '../../shared/index.ts';
 export interface Outlet {
   /** Sends JSON-RPC text. What is `droppable` may be left out for a reader that is behind. False if it can reach the client no more. */
   send(text: string, droppable: boolean): boolean;
+  /** False while nobody reads what is sent. */
+  readonly listening?: boolean;
 }
 
 export interface AsksOptions {
@@ -17,6 +20,8 @@ export interface AsksOptions {
 /** Open asks of one client. */
 const MAX_ASKS = 64;
 
+const MAX_FIRST_ID = 2 ** 30;
+
 type Finish = (answer: AskAnswer) => void;
 
 const failed = (code: number, message: string): AskAnswer => ({ error: rpcError(code, message) });
@@ -25,7 +30,8 @@ const failed = (code: number, message: string): AskAnswer => ({ error: rpcError(
 export class Asks {
   readonly #options: AsksOptions;
   readonly #waiting = new Map<number, Finish>();
-  #lastId = 0;
+  /** Not from 1 on: a late answer to a gateway that served this client before must not be taken for one to us. */
+  #lastId = randomInt(MAX_FIRST_ID);
 
   constructor(options: AsksOptions) {
     this.#options = options;
@@ -71,7 +77,7 @@ export class Asks {
   }
 
   /** The client can answer no more. */
-  end(): void {
-    for (const finish of this.#waiting.values()) finish(failed(RPC.internalError, 'The client is gone.'));
+  end(reason = 'The client is gone.'): void {
+    for (const finish of this.#waiting.values()) finish(failed(RPC.internalError, reason));
   }
 }

@@ -5,6 +5,7 @@ import {
   RPC,
   rpcError,
   type AskClient,
+  type CallerSession,
   type ClientFacts,
   type LogLevel,
   type NotificationMessage,
@@ -21,6 +22,7 @@ import type { Answer } from '../render.ts';
 import { Asks, type AsksOptions, type Outlet } from './asks.ts';
 import { isRefused, type Flights } from './flights.ts';
 import { Hearing } from './hearing.ts';
+import { SessionPeer } from './peer.ts';
 
 export interface ConversationOptions {
   /** How the call record calls the transport. */
@@ -66,7 +68,7 @@ export class Conversation implements SessionState {
   logLevel: LogLevel | undefined;
   readonly #options: ConversationOptions;
   readonly #asks: Asks;
-  readonly #askable: boolean;
+  readonly #peer: SessionPeer | undefined;
   #principal: Principal;
 
   constructor(options: ConversationOptions) {
@@ -76,8 +78,13 @@ export class Conversation implements SessionState {
     this.flights = options.flights;
     this.#principal = options.principal;
     this.#asks = new Asks(options.asks);
-    this.#askable = ASKABLE.some((capability) => isObject(client.capabilities[capability]));
-    this.hearing = new Hearing({ hub: services.hub, endpoint, client, principal: () => this.#principal });
+    const askable = ASKABLE.some((capability) => isObject(client.capabilities[capability]));
+    this.#peer = askable ? new SessionPeer(() => this.#asker()) : undefined;
+    this.hearing = new Hearing({ hub: services.hub, endpoint, client, session: this.#peer, principal: () => this.#principal });
+  }
+
+  get peer(): CallerSession | undefined {
+    return this.#peer;
   }
 
   subscribe(uri: string): boolean {
@@ -100,7 +107,7 @@ export class Conversation implements SessionState {
     const opened = this.flights.open(request.id);
     if (isRefused(opened)) return refused(request, opened);
     const { signal } = opened;
-    const port = new LegacyPort(outlet, this.#askable ? this.#asks : undefined);
+    const port = new LegacyPort(outlet, this.#peer === undefined ? undefined : this.#asks);
     const { client } = this;
     try {
       const answer = await answerRequest(
@@ -124,6 +131,7 @@ export class Conversation implements SessionState {
 
   notice(message: NotificationMessage): void {
     if (message.method === 'notifications/cancelled') this.flights.cancel(message.params);
+    else if (message.method === 'notifications/roots/list_changed') this.#peer?.rootsChanged();
   }
 
   response(message: ResponseMessage): void {
@@ -131,8 +139,8 @@ export class Conversation implements SessionState {
   }
 
   /** The client can answer no more, but may still read. */
-  endAsks(): void {
-    this.#asks.end();
+  endAsks(reason?: string): void {
+    this.#asks.end(reason);
   }
 
   /** Ends everything; calls in flight are aborted. */
@@ -140,6 +148,13 @@ export class Conversation implements SessionState {
     this.hearing.through(undefined);
     this.flights.abortAll();
     this.#asks.end();
+    this.#peer?.end();
+  }
+
+  /** How the client is asked apart from its requests. */
+  #asker(): AskClient | undefined {
+    const { outlet } = this.hearing;
+    return outlet && ((ask, signal) => this.#asks.ask(ask, signal, outlet));
   }
 }
 

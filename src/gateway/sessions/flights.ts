@@ -56,3 +56,7 @@ export class Flights {
 }
 
 export const isRefused = (opened: AbortController | RpcError): opened is RpcError => 'code' in opened;
+
+/** What a request beyond its key's rate is answered, where others that came over the same way pass. */
+export const tooFast = (retryAfterMs: number): RpcError =>
+  rpcError(RPC.busy, 'This key sends too many requests: slow down.', { retryAfterMs });

@@ -1,4 +1,4 @@
-import { noticeText, type ClientFacts, type JsonText } from '../../protocol/index.ts';
+import { noticeText, type CallerSession, type ClientFacts, type JsonText } from '../../protocol/index.ts';
 import type { Principal } from '../../security/index.ts';
 import type { Hub, Watch } from '../client-port.ts';
 import type { Endpoint } from '../endpoints.ts';
@@ -8,6 +8,8 @@ export interface HearingOptions {
   readonly hub: Hub;
   readonly endpoint: Endpoint;
   readonly client: ClientFacts;
+  /** Of a client that can be asked. */
+  readonly session: CallerSession | undefined;
   /** For whom to watch now. */
   readonly principal: () => Principal;
 }
@@ -58,6 +60,11 @@ export class Hearing {
     return this.#outlet !== undefined;
   }
 
+  /** Where the client would get a message that belongs to no request, now. */
+  get outlet(): Outlet | undefined {
+    return this.#outlet?.listening === false ? undefined : this.#outlet;
+  }
+
   /** Resolves once the servers behind know what is subscribed now, or after the watch's own deadline (PROTOCOL C8). */
   async settled(): Promise<void> {
     if (this.#stale) this.#renew();
@@ -89,11 +96,12 @@ export class Hearing {
   #renew(): void {
     this.#stale = false;
     if (this.#outlet === undefined) return;
-    const { hub, endpoint, client, principal } = this.#options;
+    const { hub, endpoint, client, session, principal } = this.#options;
     const old = this.#watch;
     this.#watch = hub.watch({
       endpoint,
       client,
+      session,
       principal: principal(),
       filter: { tools: true, prompts: true, resources: true, uris: [...this.#uris], taskIds: [] },
       replaces: old,

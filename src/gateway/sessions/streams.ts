@@ -63,6 +63,16 @@ export class SessionStream implements Outlet, EventOwner {
     return this.#done;
   }
 
+  /** True for one that brought no response. */
+  get silent(): boolean {
+    return this.#responses.length === 0;
+  }
+
+  /** True if nothing comes behind that event any more. */
+  isOver(after: number): boolean {
+    return this.#done && after === this.#sequence;
+  }
+
   /** Kept for a resumption, whether it could be written or not. */
   send(text: string, droppable: boolean): boolean {
     if (this.#done) return false;
@@ -133,8 +143,16 @@ export class SessionStream implements Outlet, EventOwner {
   }
 }
 
+/** An event's id: of its stream, and its number there. */
+function cutId(lastEventId: string): readonly [stream: string, number: string] {
+  const cut = lastEventId.lastIndexOf('_');
+  return [lastEventId.slice(0, Math.max(0, cut)), lastEventId.slice(cut + 1)];
+}
+
 /** Streams that nobody's request opened, at once; the oldest gives way. */
 const MAX_LISTENING = 8;
+/** Streams without a response that are remembered when they are gone. */
+const MAX_SILENT = 16;
 
 /** The SSE streams of one legacy HTTP session. As an outlet it sends what belongs to no request: to exactly one stream. */
 export class SessionStreams implements Outlet {
@@ -143,6 +161,8 @@ export class SessionStreams implements Outlet {
   readonly #byId = new Map<string, SessionStream>();
   /** Opened by GET, oldest first. */
   #listening: SessionStream[] = [];
+  #silent: string[] = [];
+  #ended = false;
 
   constructor(store: EventStore, primes: boolean) {
     this.#log = store.open();
@@ -151,6 +171,11 @@ export class SessionStreams implements Outlet {
 
   get size(): number {
     return this.#byId.size;
+  }
+
+  /** True once the session has ended. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   get connected(): boolean {
@@ -182,11 +207,19 @@ export class SessionStreams implements Outlet {
     this.#listening.push(this.open(sink));
   }
 
+  /** True where nothing comes behind a Last-Event-ID any more. Clients go on asking for a stream that ended without a result until they are told. */
+  isOver(lastEventId: string): boolean {
+    const [id, number] = cutId(lastEventId);
+    const stream = this.#byId.get(id);
+    const after = stream?.numberOf(number);
+    return stream === undefined ? this.#silent.includes(id) : after !== undefined && stream.isOver(after);
+  }
+
   /** Carries on the stream that a Last-Event-ID names. False if there is no such event: nothing of another stream is ever shown instead. */
   resume(lastEventId: string, sink: () => EventSink | undefined): boolean {
-    const cut = lastEventId.lastIndexOf('_');
-    const stream = this.#byId.get(lastEventId.slice(0, Math.max(0, cut)));
-    const after = stream?.numberOf(lastEventId.slice(cut + 1));
+    const [id, number] = cutId(lastEventId);
+    const stream = this.#byId.get(id);
+    const after = stream?.numberOf(number);
     if (stream === undefined || after === undefined) return false;
     const opened = sink();
     if (opened !== undefined) stream.attach(opened, after);
@@ -204,6 +237,7 @@ export class SessionStreams implements Outlet {
   }
 
   end(): void {
+    this.#ended = true;
     for (const stream of this.#byId.values()) stream.finish();
     this.#byId.clear();
     this.#listening = [];
@@ -213,5 +247,6 @@ export class SessionStreams implements Outlet {
   readonly #remove = (stream: SessionStream): void => {
     this.#byId.delete(stream.id);
     this.#listening = this.#listening.filter((other) => other !== stream);
+    if (stream.silent) this.#silent = [...this.#silent, stream.id].slice(-MAX_SILENT);
   };
 }

@@ -1,9 +1,9 @@
 import { jsonText, MODERN_REVISIONS, type CacheHint, type Implementation, type Outcome } from '../../protocol/index.ts';
 import { catalogueOf, neverReached } from '../../registry/index.ts';
 import { capabilitiesOf } from '../capabilities.ts';
-import { serversOf } from '../endpoints.ts';
 import { firstConnections } from '../first-connections.ts';
 import type { Frame, Services, Step } from '../frame.ts';
+import { preparedFor } from '../readiness.ts';
 
 const DISCOVER_HINT: CacheHint = { ttlMs: 60_000, cacheScope: 'private' };
 /** Of an answer that lacks a server which may still come. */
@@ -38,10 +38,7 @@ const mintsTasks =
 async function describe(frame: Frame, services: Services): Promise<Outcome> {
   await firstConnections(frame, services, () => true);
   const { era } = frame;
-  if (era === 'legacy')
-    await Promise.all(
-      serversOf(frame.endpoint, services.registry).map(({ name }) => services.target(name)?.prepare?.(era) ?? Promise.resolve()),
-    );
+  await preparedFor(frame, services);
   const view = services.views.of(frame.endpoint, era);
   const instructions = instructionsOf(frame, services);
   const common = { capabilities: capabilitiesOf(view, era, mintsTasks(services)), ...(instructions === undefined ? {} : { instructions }) };

@@ -1,34 +1,30 @@
 import { RPC, rpcError, type CacheHint, type Era, type JsonText, type Outcome } from '../../protocol/index.ts';
-import { catalogueOf, neverReached, type Catalogue, type ItemList, type ServerEntry } from '../../registry/index.ts';
-import { hasList, type Lists } from '../capabilities.ts';
+import { catalogueOf, neverReached, type ServerEntry } from '../../registry/index.ts';
+import { hasList, lackingFor } from '../capabilities.ts';
 import { firstConnections } from '../first-connections.ts';
 import type { Frame, Services, Step } from '../frame.ts';
+import { offersOf } from '../make-call.ts';
+import { freshened, preparedFor, PROMPTS, TOOLS, type ListSource } from '../readiness.ts';
 import type { Exposed, View } from '../view.ts';
 import { cursorAt, indexBehind } from './list-cursor.ts';
 
 /** How one of the four lists is made. */
-interface ListKind {
+interface ListKind extends ListSource {
   /** The member of the result. */
   readonly member: string;
-  /** The capability that it belongs to. */
-  readonly capability: keyof Lists;
   readonly items: (view: View) => readonly Exposed[];
-  /** What one server says of its part. */
-  readonly source: (catalogue: Catalogue) => Omit<ItemList, 'items'>;
 }
 
 const LISTS: Readonly<Record<string, ListKind>> = {
   'tools/list': {
+    ...TOOLS,
     member: 'tools',
-    capability: 'tools',
     items: ({ tools }) => tools,
-    source: ({ toolsCache, toolsReadAt }) => ({ cache: toolsCache, readAt: toolsReadAt }),
   },
   'prompts/list': {
+    ...PROMPTS,
     member: 'prompts',
-    capability: 'prompts',
     items: ({ prompts }) => prompts,
-    source: ({ prompts }) => prompts,
   },
   'resources/list': {
     member: 'resources',
@@ -57,16 +53,14 @@ function scopesFor(item: Exposed, policyOf: Services['policyOf']): readonly stri
 }
 
 /** What the caller may see, and whether others may see something else. */
-function visibleTo(
-  { principal }: Frame,
-  { policyOf }: Services,
-  items: readonly Exposed[],
-): { seen: readonly Exposed[]; personal: boolean } {
+function visibleTo(frame: Frame, { policyOf }: Services, items: readonly Exposed[]): { seen: readonly Exposed[]; personal: boolean } {
+  const { principal } = frame;
+  const offers = items.some(({ needs }) => needs !== undefined) ? offersOf(frame).value : {};
   let personal = false;
   const seen = items.filter((item) => {
     const scopes = scopesFor(item, policyOf);
-    personal ||= scopes.length > 0;
-    return scopes.every((scope) => principal.scopes.has(scope));
+    personal ||= scopes.length > 0 || item.needs !== undefined;
+    return lackingFor(item.needs, offers) === undefined && scopes.every((scope) => principal.scopes.has(scope));
   });
   return { seen, personal };
 }
@@ -78,6 +72,9 @@ export const listItems: Step = async (frame, services): Promise<Outcome | undefi
   const cursor = frame.request.params?.value.cursor;
   if (cursor !== undefined && typeof cursor !== 'string') return badCursor('it must be a string');
   await firstConnections(frame, services, () => true);
+  const late = kind.capability === 'tools' ? await preparedFor(frame, services) : [];
+  // Pages of one list are of one reading as far as they can be.
+  if (cursor === undefined) await freshened(frame, services, kind);
   const view = services.views.of(frame.endpoint, frame.era);
   const at = { endpoint: frame.endpoint.path, list: kind.member };
   const { seen: items, personal } = visibleTo(frame, services, kind.items(view));
@@ -89,18 +86,28 @@ export const listItems: Step = async (frame, services): Promise<Outcome | undefi
   const texts = items.slice(start, end).map((item) => item.textFor(frame.client.revision));
   return {
     kind: 'complete',
-    result: resultOf(frame, kind.member, { texts, next, hint: hintOf(frame, services, kind, { view, personal }) }),
+    result: resultOf(frame, kind.member, { texts, next, hint: hintOf(frame, services, kind, { view, personal, late }) }),
   };
 };
 
+/** What a list is made of. */
+interface Shown {
+  readonly view: View;
+  /** Others may see something else. */
+  readonly personal: boolean;
+  /** Servers that may have more for this client than is known by now. */
+  readonly late: readonly ServerEntry[];
+}
+
 /** The least remaining lifetime of its parts; for everyone only if each part and the selection is; stale at once if partial (PROTOCOL C7). */
-function hintOf(frame: Frame, { clock }: Services, kind: ListKind, { view, personal }: { view: View; personal: boolean }): CacheHint {
+function hintOf(frame: Frame, { clock }: Services, kind: ListKind, { view, personal, late }: Shown): CacheHint {
   const { era } = frame;
   const { servers } = view;
   const missing = servers.filter(neverReached);
   for (const { name, state } of missing) frame.record.notValidated.push(`list: server ${name} is ${state.state} and has no catalogue yet`);
   const parts = servers.filter((entry) => hasList(entry, era, kind.capability)).map((entry) => partOf(entry, era, kind, clock.now()));
-  if (missing.length > 0 || parts.length === 0) return { ttlMs: 0, cacheScope: 'private' };
+  for (const { name } of late) frame.record.notValidated.push(`list: server ${name} may have more tools for clients that can be asked`);
+  if (missing.length > 0 || late.length > 0 || parts.length === 0) return { ttlMs: 0, cacheScope: 'private' };
   const shared = parts.every(({ cacheScope }) => cacheScope === 'public') && !personal;
   return { ttlMs: Math.min(...parts.map(({ ttlMs }) => ttlMs)), cacheScope: shared ? 'public' : 'private' };
 }

@@ -16,6 +16,7 @@ import type { Frame, Services, Step } from '../frame.ts';
 import { invalidParams, routeTo, serverOf, type Route } from '../make-call.ts';
 import { isKnownMethod } from '../methods.ts';
 import { serverOfName } from '../naming.ts';
+import { freshened, PROMPTS } from '../readiness.ts';
 import { noSuchMethod, notReached, resourceNotFound } from '../refusals.ts';
 import { openTaskId } from '../task-ids.ts';
 import type { ExposedItem } from '../view.ts';
@@ -45,10 +46,11 @@ function mayHave(frame: Frame, services: Services, entry: ServerEntry, capabilit
   return !declares(frame, entry, capability) || services.policyOf(entry.name)?.unlisted === 'forward';
 }
 
-/** The prompt of this name on the endpoint, once its server had its first chance to connect. */
+/** The prompt of this name on the endpoint, once its server had its first chance to connect, or to show it. */
 async function promptOf(name: string, frame: Frame, services: Services): Promise<{ prompt?: ExposedItem; entry?: ServerEntry }> {
   const known = services.views.of(frame.endpoint, frame.era).promptByName.get(name);
   const entry = await reached(frame, services, known?.server ?? serverOf(frame.endpoint) ?? serverOfName(name));
+  if (known === undefined && entry !== undefined) await freshened(frame, services, PROMPTS, (server) => server === entry.name);
   const prompt = known ?? services.views.of(frame.endpoint, frame.era).promptByName.get(name);
   return { ...(prompt === undefined ? {} : { prompt }), ...(entry === undefined ? {} : { entry }) };
 }

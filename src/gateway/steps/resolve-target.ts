@@ -1,9 +1,12 @@
 import { isObject, type Outcome } from '../../protocol/index.ts';
-import { neverReached, type ServerEntry } from '../../registry/index.ts';
+import { neverReached, type CatalogueTool, type ServerEntry } from '../../registry/index.ts';
+import { lacksCapability } from '../asking.ts';
+import { lackingFor } from '../capabilities.ts';
 import { firstConnections } from '../first-connections.ts';
 import type { Frame, Services, Step } from '../frame.ts';
 import { invalidParams, routeTo, serverOf } from '../make-call.ts';
 import { serverOfName } from '../naming.ts';
+import { freshened, preparedFor, TOOLS } from '../readiness.ts';
 import { notReached } from '../refusals.ts';
 import type { ExposedTool } from '../view.ts';
 
@@ -18,14 +21,17 @@ export const resolveTarget: Step = (frame, services) => {
   const args = params?.arguments;
   if (args !== undefined && args !== null && !isObject(args)) return invalidParams('params.arguments must be an object.');
   const exposed = services.views.of(frame.endpoint, frame.era).byName.get(name);
-  if (exposed === undefined) return afterFirstConnection(name, frame, services);
+  if (exposed === undefined) return afterAnotherLook(name, frame, services);
   return toTool(exposed, frame, services);
 };
 
-/** The tool may belong to a server that is just starting. */
-async function afterFirstConnection(name: string, frame: Frame, services: Services): Promise<Outcome | undefined> {
+/** The tool may belong to a server that is just starting, or be one that its server has not shown yet. */
+async function afterAnotherLook(name: string, frame: Frame, services: Services): Promise<Outcome | undefined> {
   const hinted = serverOf(frame.endpoint) ?? serverOfName(name);
-  await firstConnections(frame, services, (server) => server === hinted);
+  const isHinted = (server: string): boolean => server === hinted;
+  await firstConnections(frame, services, isHinted);
+  await preparedFor(frame, services, isHinted);
+  await freshened(frame, services, TOOLS, isHinted);
   const view = services.views.of(frame.endpoint, frame.era);
   const exposed = view.byName.get(name);
   if (exposed !== undefined) return toTool(exposed, frame, services);
@@ -41,12 +47,19 @@ function toTool(exposed: ExposedTool, frame: Frame, services: Services): Outcome
   frame.exposed = exposed;
   frame.record.tool = name;
   frame.record.sideEffect = tool.sideEffect;
-  return routeTo(frame, services, {
+  const refused = routeTo(frame, services, {
     server,
     subject: { member: 'name', value: name },
     sideEffect: tool.sideEffect,
     headerParams: tool.headerParams,
   });
+  return tool.needs === undefined ? refused : (refused ?? refuseHidden(frame, tool.needs));
+}
+
+/** A client is refused the tools that the server would not show to it (PROTOCOL C2). */
+function refuseHidden(frame: Frame, needs: CatalogueTool['needs']): Outcome | undefined {
+  const missing = lackingFor(needs, frame.call?.offers.value ?? {});
+  return missing && lacksCapability(frame, missing, 'no');
 }
 
 /** The operator may let calls through to tools that a server has and does not list (PROTOCOL B). */

@@ -43,7 +43,7 @@ export class EgressGuard {
 
   /** The URL, if it may be asked. Throws `address_refused` or `url_invalid`, in words that say what to do. */
   check(given: string | URL, trust: Trust): URL {
-    if (!URL.canParse(given)) throw new AppError('url_invalid', 'The URL is not valid: write it like https://host/path.');
+    if (!URL.canParse(String(given))) throw new AppError('url_invalid', 'The URL is not valid: write it like https://host/path.');
     const url = new URL(given);
     if (!SCHEMES.has(url.protocol)) throw new AppError('url_invalid', `The URL begins with ${url.protocol}, which is not spoken here.`);
     if (url.username !== '' || url.password !== '')

@@ -97,7 +97,8 @@ export class SseWire implements Wire {
     if (failure === undefined) return;
     if (pending !== undefined) this.duplex.settle(pending, failure);
     // A session that is over is made anew by connecting anew.
-    if (reply.status === 404 || !reply.started) this.duplex.end(failure.failure.message);
+    const { broken, status, started } = reply;
+    if (status === 404 || !started) this.duplex.end(broken?.why === 'error' ? networkReason(broken.error) : 'its session is over');
   }
 
   /** Why the server will not answer, if it did not take the message. A status that does not come is no reason: the answer may. */

@@ -57,7 +57,7 @@ export async function runLeg(leg: Leg): Promise<Reply> {
   const { server, connection, context, headerParams, expiresAt, gateway, send } = leg;
   const begun = performance.now();
   const modern = connection.era === 'modern';
-  const call = modern && connection.facts.capabilities.logging !== undefined ? withLogs(leg.call) : leg.call;
+  const call = connection.via === 'http-modern' && connection.facts.capabilities.logging !== undefined ? withLogs(leg.call) : leg.call;
   const progressToken = call.progress ? nextToken() : undefined;
   const exchange: Exchange = {
     method: call.method,

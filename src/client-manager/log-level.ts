@@ -8,7 +8,8 @@ const UNASKED: LogLevel = 'info';
 
 /**
  * The call as it goes to a modern server, which tells nothing unless it is asked. For a legacy client that set no level the choice is the
- * server's (S25 logging), so it is made here.
+ * server's (S25 logging), so it is made here. Only where log messages come on the call's own stream: on a channel that calls share, one that asks
+ * for them takes them from another (docs/decisions/0009-log-messages-on-shared-channels.md).
  */
 export function withLogs(call: Call): Call {
   return call.logLevel !== undefined || isModernRevision(call.client.revision) ? call : { ...call, logLevel: UNASKED };

@@ -8,7 +8,7 @@ import {
   createClientManager,
   upstreamConfigs,
   type ClientManager,
-  type UpstreamConfig,
+  type ServerConfig,
 } from './client-manager/index.ts';
 import { configNotes, secretsOf, type Config, type ConfigOrigin } from './config/index.ts';
 import { ADMIN_PREFIX, type DoctorCheck } from './contract/index.ts';
@@ -23,6 +23,7 @@ import {
   checkMasterKey,
   createAuditTrail,
   createSealer,
+  EgressGuard,
   masterKey,
   openKeys,
   readKeyFile,
@@ -121,7 +122,7 @@ interface Built {
   readonly agentKeyFile: string;
   readonly registry: Registry;
   readonly platform: StockPulse;
-  readonly upstreams: readonly UpstreamConfig[];
+  readonly upstreams: readonly ServerConfig[];
   readonly clients: ClientManager;
   readonly mcp: McpGateway;
   readonly ending: AbortController;
@@ -168,6 +169,7 @@ function createUpstreams(config: Config, parts: Pick<Built, 'registry' | 'caps' 
     gateway: IDENTITY,
     childrenDir: join(config.dataDir, 'children'),
     limits: { frameBytes: config.limits.resultBytes },
+    egress: new EgressGuard({ allow: config.security.allowedAddresses }),
     onEvent: (event) => reportEvent(parts.log, event),
   });
 }

@@ -1,4 +1,4 @@
-import type { ClientManager, UpstreamConfig } from '../client-manager/index.ts';
+import type { ClientManager, ServerConfig } from '../client-manager/index.ts';
 import type { CallToolAnswer, DoctorCheck, ServerTest, StatusReply, ToolList, ToolView } from '../contract/index.ts';
 import type { ExposedTool, McpGateway } from '../gateway/index.ts';
 import { neverReached, type Registry } from '../registry/index.ts';
@@ -15,7 +15,7 @@ export interface PortSources {
   readonly storage: { readonly kind: 'pglite' | 'postgres'; ready(): Promise<void> };
   readonly registry: Registry;
   readonly clients: ClientManager;
-  readonly upstreams: readonly UpstreamConfig[];
+  readonly upstreams: readonly ServerConfig[];
   readonly mcp: McpGateway;
   readonly caps: Caps;
   /** Takes secrets out of what servers said: it goes to whoever asks, and servers print what they should not. */

@@ -1,4 +1,5 @@
 import type { Era, Implementation } from '../protocol/index.ts';
+import type { EgressGuard } from '../security/index.ts';
 import { openConnection } from './connect.ts';
 import { ConnectError, type Connection } from './connection.ts';
 import { connectOnce, type Connected } from './connector.ts';
@@ -10,6 +11,8 @@ import type { ChildRecords } from './stdio/records.ts';
 import type { CheckReport, UpstreamConfig } from './types.ts';
 
 export interface CheckOptions {
+  /** Where we may connect to; everywhere unless it is given. */
+  readonly egress?: EgressGuard | undefined;
   readonly config: UpstreamConfig;
   readonly gateway: Implementation;
   readonly limits: Limits;

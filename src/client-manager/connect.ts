@@ -1,5 +1,7 @@
 import type { Era, Implementation, JsonObject } from '../protocol/index.ts';
-import type { Connection } from './connection.ts';
+import type { EgressGuard } from '../security/index.ts';
+import { messageOf } from '../shared/index.ts';
+import { ConnectError, type Connection } from './connection.ts';
 import type { AskEra } from './eras.ts';
 import type { Emit } from './events.ts';
 import type { Failures } from './failures.ts';
@@ -9,10 +11,12 @@ import { connectStdio } from './stdio/connect.ts';
 import { ownOffers } from './own-requests.ts';
 import { connectSse } from './http/sse/connect.ts';
 import type { ChildRecords } from './stdio/records.ts';
-import type { UpstreamConfig } from './types.ts';
+import type { HttpConfig, UpstreamConfig } from './types.ts';
 import { connectWs } from './http/ws/connect.ts';
 
 export interface OpenOptions {
+  /** Where we may connect to; everywhere unless it is given. */
+  readonly egress?: EgressGuard | undefined;
   readonly config: UpstreamConfig;
   readonly limits: Limits;
   readonly failures: Failures;
@@ -34,8 +38,9 @@ export interface OpenOptions {
 }
 
 /** An established connection over the configured transport, in the server's era or the one that is asked for. Throws a ConnectError. */
-export function openConnection(options: OpenOptions, signal: AbortSignal): Promise<Connection> {
+export async function openConnection(options: OpenOptions, signal: AbortSignal): Promise<Connection> {
   const { config } = options;
+  if (config.transport !== 'stdio') judgeUrl(config, options.egress);
   const asked = options.offers !== undefined;
   const own = { ...options, offers: options.offers ?? ownOffers(config.roots) };
   switch (config.transport) {
@@ -47,5 +52,15 @@ export function openConnection(options: OpenOptions, signal: AbortSignal): Promi
       return connectWs({ ...own, config }, signal);
     case 'http':
       return connectHttp({ ...own, config, asked }, signal);
+  }
+}
+
+/** Throws a ConnectError for a place that may not be reached. A url that is none is its transport's to refuse. */
+function judgeUrl({ url }: HttpConfig, egress: EgressGuard | undefined): void {
+  if (egress === undefined || !URL.canParse(url)) return;
+  try {
+    egress.check(url, 'configured');
+  } catch (error) {
+    throw new ConnectError(`its url may not be used: ${messageOf(error)}`);
   }
 }

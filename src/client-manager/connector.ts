@@ -1,5 +1,6 @@
 import type { Era, Implementation } from '../protocol/index.ts';
 import { messageOf } from '../shared/index.ts';
+import type { EgressGuard } from '../security/index.ts';
 import { openConnection } from './connect.ts';
 import { ConnectError, type Connection } from './connection.ts';
 import { discoverAll, type Discovered } from './discovery.ts';
@@ -11,6 +12,8 @@ import type { ChildRecords } from './stdio/records.ts';
 import type { UpstreamConfig } from './types.ts';
 
 export interface ConnectorOptions {
+  /** Where we may connect to; everywhere unless it is given. */
+  readonly egress?: EgressGuard | undefined;
   readonly config: UpstreamConfig;
   readonly limits: Limits;
   readonly gateway: Implementation;
@@ -56,7 +59,7 @@ async function attempt(options: ConnectorOptions, signal: AbortSignal): Promise<
   const connection = await openConnection({ ...options, failures }, signal);
   const connected = performance.now();
   try {
-    const discovered = await discoverAll(connection, { gateway, limits, scopes: config.scopes, signal });
+    const discovered = await discoverAll(connection, { gateway, limits, scopes: config.scopes, policies: config.tools, signal });
     return { connection, discovered, connectMs: connected - begun, listMs: performance.now() - connected };
   } catch (error) {
     await connection.close();

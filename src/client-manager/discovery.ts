@@ -1,9 +1,10 @@
-import { readTools, type CacheHint, type Implementation } from '../protocol/index.ts';
-import { catalogueTools, NO_LISTS, type CatalogueTool, type ItemList, type ListName } from '../registry/index.ts';
+import { readTools, type CacheHint, type Implementation, type ToolDefinition } from '../protocol/index.ts';
+import { catalogueTools, NO_LISTS, type CatalogueTool, type ItemList, type ListName, type ToolTraits } from '../registry/index.ts';
 import { ConnectError, type Connection } from './connection.ts';
 import { distinct, itemsOf, type ItemKind } from './items.ts';
 import type { Limits } from './limits.ts';
 import { readPages } from './pages.ts';
+import type { ToolPolicy } from './types.ts';
 
 export interface ToolList {
   readonly tools: readonly CatalogueTool[];
@@ -39,6 +40,8 @@ export interface DiscoveryOptions {
   readonly gateway: Implementation;
   readonly limits: Limits;
   readonly scopes: readonly string[];
+  /** What the operator says of tools, by their names. */
+  readonly policies: Readonly<Record<string, ToolPolicy>>;
   readonly signal: AbortSignal;
 }
 
@@ -68,12 +71,15 @@ export const LIST_READERS: {
   readonly [L in ListName]: (connection: Connection, options: DiscoveryOptions) => Promise<Lists[L]>;
 } = {
   async tools(connection, options) {
-    const { limits, scopes } = options;
+    const { limits, scopes, policies } = options;
     // A server without tools need not know the method; one that forgot to declare them is asked all the same (PROTOCOL A14).
     const optional = connection.facts.capabilities.tools === undefined;
     const request = { method: 'tools/list', what: 'tools', maxItems: limits.maxTools, optional, read: readTools };
     const { items, cache, warnings: cut } = await readPages(connection, request, options);
-    const traits = (): { sideEffect: 'write'; scopes: readonly string[] } => ({ sideEffect: 'write', scopes });
+    const traits = ({ name }: ToolDefinition): ToolTraits => {
+      const policy = Object.hasOwn(policies, name) ? policies[name] : undefined;
+      return { sideEffect: policy?.sideEffect ?? 'write', scopes };
+    };
     const strictHeaders = connection.via === 'http-modern';
     const { tools, warnings } = catalogueTools(items, { traits, strictHeaders, maxTools: limits.maxTools });
     return { tools, toolsCache: cache, warnings: [...warnings, ...cut] };

@@ -1,5 +1,6 @@
 import type { Era, Implementation } from '../protocol/index.ts';
 import { sleep } from '../shared/index.ts';
+import type { EgressGuard } from '../security/index.ts';
 import { openConnection } from './connect.ts';
 import { RefusedError, type Connection } from './connection.ts';
 import type { Doubt } from './eras.ts';
@@ -10,6 +11,8 @@ import type { ChildRecords } from './stdio/records.ts';
 import type { UpstreamConfig } from './types.ts';
 
 export interface EraWatchOptions {
+  /** Where we may connect to; everywhere unless it is given. */
+  readonly egress?: EgressGuard | undefined;
   readonly config: UpstreamConfig;
   readonly limits: Limits;
   readonly failures: Failures;

@@ -175,7 +175,7 @@ export class ExtraTools {
         onRequest: (request) => Promise.resolve(request.method === 'roots/list' ? answerOutsideCalls(request, config.roots) : NOBODY),
         onNotification: () => undefined,
       });
-      return (await LIST_READERS.tools(connection, { gateway, limits, scopes: config.scopes, signal })).tools;
+      return (await LIST_READERS.tools(connection, { gateway, limits, scopes: config.scopes, policies: config.tools, signal })).tools;
     } finally {
       const closing: Promise<void> = connection.close().finally(() => this.#closing.delete(closing));
       this.#closing.add(closing);

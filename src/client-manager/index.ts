@@ -10,6 +10,7 @@ export type {
   ClientManagerStats,
   HttpConfig,
   StdioConfig,
+  ServerConfig,
   UpstreamConfig,
   UpstreamStats,
 } from './types.ts';

@@ -1,29 +1,35 @@
 import type { Target } from '../protocol/index.ts';
-import { catalogueOf } from '../registry/index.ts';
+import type { EgressGuard } from '../security/index.ts';
 import { AppError } from '../shared/index.ts';
 import { typedDb } from '../storage/index.ts';
+import { MemoryStore } from './cache/store.ts';
 import { checkServer } from './check.ts';
-import { Failures } from './failures.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { endOrphans } from './stdio/orphans.ts';
+import { ApiServer, checkApi, type ApiConfig, type ApiServerOptions } from './openapi/index.ts';
+import { RegistryEntry } from './registry-entry.ts';
+import { Served } from './served.ts';
 import { ChildRecords } from './stdio/records.ts';
 import { TaskKeeper } from './tasks/keeper.ts';
-import { MintingTarget } from './tasks/minting-target.ts';
-import { makesTasks } from './tasks/task-calls.ts';
 import type { ClientManagerTables } from './tables.ts';
-import type { CheckReport, ClientManager, ClientManagerOptions, ClientManagerStats, UpstreamConfig } from './types.ts';
-import { Upstream } from './upstream.ts';
+import type { CheckReport, ClientManager, ClientManagerOptions, ClientManagerStats, ServerConfig } from './types.ts';
 import { Verdicts } from './verdicts.ts';
+
+/** A document behind a URL is read again after this long. */
+const API_REFRESH_MS = 3_600_000;
+
+/** Kept results of all servers together. */
+const KEPT = { entries: 10_000, bytes: 64 * 1024 * 1024 } as const;
 
 class Manager implements ClientManager {
   readonly #options: ClientManagerOptions;
   readonly #limits: Limits;
   readonly #records: ChildRecords;
   readonly #verdicts: Verdicts;
-  readonly #upstreams = new Map<string, Upstream>();
+  readonly #servers = new Map<string, Served | ApiServer>();
+  /** Kept results of all servers. */
+  readonly #store: MemoryStore;
   readonly #tasks: TaskKeeper;
-  /** The upstreams as they are called. */
-  readonly #targets = new Map<string, MintingTarget>();
   #stopped = false;
   #stopping: Promise<void> | undefined;
 
@@ -33,34 +39,41 @@ class Manager implements ClientManager {
     this.#records = new ChildRecords(options.childrenDir);
     const onFault = (error: unknown): void => options.onEvent({ server: '', kind: 'verdicts_fault', error });
     const db = options.storage === undefined ? undefined : typedDb<ClientManagerTables>(options.storage);
-    this.#verdicts = new Verdicts({ db, clock: options.clock, holdMs: this.#limits.verdictMs, onFault });
-    const shared = { ...options, limits: this.#limits, records: this.#records, verdicts: this.#verdicts };
+    this.#verdicts = new Verdicts({
+      db,
+      clock: options.clock,
+      holdMs: this.#limits.verdictMs,
+      onFault,
+    });
+    const base = { ...options, limits: this.#limits, records: this.#records, verdicts: this.#verdicts };
     const onTaskFault = (error: unknown): void => options.onEvent({ server: '', kind: 'tasks_fault', error });
-    this.#tasks = new TaskKeeper({ ...shared, db, onFault: onTaskFault });
+    this.#tasks = new TaskKeeper({ ...base, db, onFault: onTaskFault });
+    this.#store = new MemoryStore({ ...KEPT, caps: options.caps });
+    const shared = { ...base, keeper: this.#tasks, store: this.#store };
     for (const config of options.servers) {
-      const upstream = new Upstream({ ...shared, config });
-      this.#upstreams.set(config.name, upstream);
-      this.#targets.set(config.name, this.#targetOf(config, upstream));
+      const server = config.transport === 'openapi' ? this.#apiOf(config) : new Served({ ...shared, config });
+      this.#servers.set(config.name, server);
     }
   }
 
   target(name: string): Target | undefined {
-    return this.#targets.get(name);
+    const server = this.#servers.get(name);
+    return server instanceof Served ? server.target : server;
   }
 
   async start(): Promise<void> {
-    await this.#verdicts.load([...this.#upstreams.keys()]);
+    await this.#verdicts.load([...this.#servers.keys()]);
     await this.#tasks.start();
     await endOrphans(this.#records, this.#limits.termMs, this.#options.onEvent);
     if (this.#stopped) return;
-    await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.start()));
+    await Promise.all([...this.#servers.values()].map((server) => server.start()));
   }
 
   async restart(name: string): Promise<void> {
-    const upstream = this.#upstreams.get(name);
-    if (upstream === undefined)
+    const server = this.#servers.get(name);
+    if (server === undefined)
       throw new AppError('unknown_server', `There is no upstream server "${name}". "stockpulse servers list" shows their names.`);
-    await upstream.restart();
+    await server.restart();
   }
 
   drain(ms: number): Promise<void> {
@@ -75,39 +88,47 @@ class Manager implements ClientManager {
   /** Calls under way end at once; that their servers end may take longer. */
   async #stop(): Promise<void> {
     this.#stopped = true;
-    await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.stop()));
+    await Promise.all([...this.#servers.values()].map((server) => server.stop()));
     await this.#tasks.stop();
-    for (const target of this.#targets.values()) target.stop();
+    for (const server of this.#servers.values()) if (server instanceof Served) server.end();
+    this.#store.stop();
     await this.#verdicts.flush();
   }
 
-  #targetOf(config: UpstreamConfig, inner: Upstream): MintingTarget {
+  #apiOf(config: ApiConfig): ApiServer {
     const { caps, clock, registry, onEvent } = this.#options;
-    const { name } = config;
-    return new MintingTarget({
+    const { connectMs, backoffFirstMs: firstMs, backoffMaxMs: maxMs } = this.#limits;
+    const entry = new RegistryEntry(registry, config);
+    return new ApiServer({
       config,
-      inner,
-      keeper: this.#tasks,
-      failures: new Failures(name, this.#limits.frameBytes),
-      limits: this.#limits,
       caps,
       clock,
-      emit: (event) => onEvent({ ...event, server: name }),
-      makesTasks: () => {
-        const entry = registry.get(name);
-        return entry?.eras.includes('modern') === true && makesTasks(catalogueOf(entry, 'modern').facts.capabilities);
-      },
+      connectMs,
+      backoff: { firstMs, maxMs },
+      refreshMs: API_REFRESH_MS,
+      ...egressOf(this.#options.egress),
+      emit: (event) => onEvent({ ...event, server: config.name }),
+      onState: (state) => entry.setState(state),
+      onCatalogue: (catalogue) => entry.show(['modern', 'legacy'], catalogue, undefined),
     });
   }
 
   stats(): ClientManagerStats {
-    return { children: this.#records.size, byServer: [...this.#upstreams.values()].map(({ stats }) => stats) };
+    return {
+      children: this.#records.size,
+      byServer: [...this.#servers.values()].map(({ stats }) => stats),
+    };
   }
 
-  check(config: UpstreamConfig, signal: AbortSignal = new AbortController().signal): Promise<CheckReport> {
-    const { gateway, onEvent } = this.#options;
-    return checkServer({ config, gateway, limits: this.#limits, records: this.#records, onEvent }, signal);
+  check(config: ServerConfig, signal: AbortSignal = new AbortController().signal): Promise<CheckReport> {
+    const { gateway, onEvent, egress } = this.#options;
+    if (config.transport === 'openapi') return checkApi(config, { connectMs: this.#limits.connectMs, ...egressOf(egress) }, signal);
+    return checkServer({ config, gateway, egress, limits: this.#limits, records: this.#records, onEvent }, signal);
   }
+}
+
+function egressOf(egress: EgressGuard | undefined): Pick<ApiServerOptions, 'lookup' | 'check'> {
+  return egress === undefined ? {} : { lookup: egress.lookup('configured'), check: (url) => void egress.check(url, 'configured') };
 }
 
 /** Puts every server into the registry as `connecting`; nothing runs before `start`. */

@@ -1,7 +1,7 @@
 import type { Era } from '../protocol/index.ts';
 import { NO_LISTS, type Catalogue, type ListName, type Registry, type ServerEntry, type ServerState } from '../registry/index.ts';
 import { sameCatalogue } from './catalogue.ts';
-import type { UpstreamConfig } from './types.ts';
+import type { ServerConfig } from './types.ts';
 
 const NOTHING: Catalogue = {
   facts: { info: undefined, capabilities: {}, instructions: undefined },
@@ -14,13 +14,13 @@ const NOTHING: Catalogue = {
 /** One upstream's entry in the registry, made of what it shows in its preferred era and, where it has a second one, in the legacy one. */
 export class RegistryEntry {
   readonly #registry: Registry;
-  readonly #config: UpstreamConfig;
+  readonly #config: Pick<ServerConfig, 'name' | 'transport'>;
   #eras: readonly Era[] = [];
   #main: Catalogue = NOTHING;
   #legacy: Catalogue | undefined;
 
   /** Puts the server into the registry: its place is the order of the first put. */
-  constructor(registry: Registry, config: UpstreamConfig) {
+  constructor(registry: Registry, config: Pick<ServerConfig, 'name' | 'transport'>) {
     this.#registry = registry;
     this.#config = config;
     registry.put(this.#entry(), []);
@@ -50,7 +50,15 @@ export class RegistryEntry {
   #entry(state = this.#known()?.state ?? ({ state: 'connecting' } as const)): ServerEntry {
     const { name, transport } = this.#config;
     const legacy = this.#legacy === undefined ? {} : { legacy: this.#legacy };
-    return { name, kind: 'upstream', transport, eras: this.#eras, ...this.#main, ...legacy, state };
+    return {
+      name,
+      kind: 'upstream',
+      transport,
+      eras: this.#eras,
+      ...this.#main,
+      ...legacy,
+      state,
+    };
   }
 
   #known(): ServerEntry | undefined {

@@ -1,4 +1,5 @@
 import { isObject, type Call, type CallContext, type Era, type HeaderParam, type Implementation } from '../protocol/index.ts';
+import type { EgressGuard } from '../security/index.ts';
 import type { CatalogueTool, ListName, ServerState } from '../registry/index.ts';
 import type { BoundedCount, Clock } from '../shared/index.ts';
 import type { BackoffOptions } from './backoff.ts';
@@ -21,6 +22,8 @@ import type { UpstreamConfig } from './types.ts';
 import { settledWithin } from './waiting.ts';
 
 export interface SideOptions {
+  /** Where we may connect to; everywhere unless it is given. */
+  readonly egress?: EgressGuard | undefined;
   readonly config: UpstreamConfig;
   /** See `Follower`. */
   readonly followed: BoundedCount;

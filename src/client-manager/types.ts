@@ -1,9 +1,11 @@
-import type { Era, Implementation, JsonObject, Target } from '../protocol/index.ts';
+import type { Era, Implementation, JsonObject, SideEffect, Target } from '../protocol/index.ts';
 import type { Registry } from '../registry/index.ts';
+import type { EgressGuard } from '../security/index.ts';
 import type { Caps, Clock } from '../shared/index.ts';
 import type { Storage } from '../storage/index.ts';
 import type { UpstreamEvent } from './events.ts';
 import type { Limits } from './limits.ts';
+import type { ApiConfig, ApiToolPolicy } from './openapi/index.ts';
 
 interface CommonConfig {
   /** `[a-z0-9-]`; unique. */
@@ -14,8 +16,12 @@ interface CommonConfig {
   readonly scopes: readonly string[];
   /** Milliseconds that one call may take, at most. */
   readonly deadlineMs: number;
-  /** Calls that may be under way at once; more are refused as `busy`. */
+  /** Calls that may be under way at once; more wait. */
   readonly maxInFlight: number;
+  /** Calls that wait, at most; more are refused as `busy`. None unless it is given. */
+  readonly maxQueued?: number | undefined;
+  /** How often a read is tried again after a failure; never unless it is given. */
+  readonly retries?: number | undefined;
   /** Legacy connections that carry one call at a time for clients that can be asked (PROTOCOL A2), at most; more calls are refused as `busy`. */
   readonly maxLeases: number;
   /** What `roots/list` is answered where no client can be asked; if there are any they are offered to a legacy server. */
@@ -37,6 +43,14 @@ export interface ToolPolicy {
   readonly tasks: 'never' | 'always' | 'after_input' | 'required';
   /** Client capabilities without which the call is refused (-32021) before the server sees it (PROTOCOL D). */
   readonly requires: JsonObject;
+  /** Stands above what the server says; a write unless it is given. */
+  readonly sideEffect?: SideEffect | undefined;
+  /** Longest time of a call; the server's unless it is given. */
+  readonly deadlineSeconds?: number | undefined;
+  /** How long results of a read are kept; not at all unless it is given. */
+  readonly cacheSeconds?: number | undefined;
+  /** Every caller may get the same kept result. */
+  readonly cacheShared?: boolean | undefined;
 }
 
 export type StdioConfig = CommonConfig & {
@@ -57,9 +71,20 @@ export type HttpConfig = CommonConfig & {
 
 export type UpstreamConfig = StdioConfig | HttpConfig;
 
+/** An HTTP API that is described by an OpenAPI document. */
+export type OpenApiConfig = CommonConfig &
+  ApiConfig & {
+    readonly tools: Readonly<Record<string, ToolPolicy & ApiToolPolicy>>;
+  };
+
+/** Any server of the configuration. */
+export type ServerConfig = UpstreamConfig | OpenApiConfig;
+
 export interface ClientManagerOptions {
+  /** Where we may connect to; everywhere unless it is given. */
+  readonly egress?: EgressGuard | undefined;
   /** In config order, which is the order of the catalogue. */
-  readonly servers: readonly UpstreamConfig[];
+  readonly servers: readonly ServerConfig[];
   readonly registry: Registry;
   readonly caps: Caps;
   readonly clock: Clock;
@@ -81,6 +106,8 @@ export interface UpstreamStats {
   /** Connections made after the first one. */
   readonly restarts: number;
   readonly pid?: number;
+  /** Whether calls reach it: `open` while they fail at once, `half_open` while one at a time tries. Absent where there is no breaker. */
+  readonly breaker?: 'closed' | 'open' | 'half_open';
 }
 
 export interface ClientManagerStats {
@@ -92,7 +119,7 @@ export interface ClientManagerStats {
 /** What one connection attempt found, for `doctor` and for people who try a server before they add it. */
 export interface CheckReport {
   readonly server: string;
-  readonly transport: 'stdio' | 'http' | 'sse' | 'ws';
+  readonly transport: ServerConfig['transport'];
   readonly ok: boolean;
   /** Milliseconds until the server had introduced itself. */
   readonly connectMs: number;
@@ -133,5 +160,5 @@ export interface ClientManager {
   stop(): Promise<void>;
   stats(): ClientManagerStats;
   /** Connects once, apart from the running connections. Never throws. */
-  check(config: UpstreamConfig, signal?: AbortSignal): Promise<CheckReport>;
+  check(config: ServerConfig, signal?: AbortSignal): Promise<CheckReport>;
 }

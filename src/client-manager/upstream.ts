@@ -18,6 +18,7 @@ import {
   type Target,
 } from '../protocol/index.ts';
 import type { ListName, Registry, ServerState } from '../registry/index.ts';
+import type { EgressGuard } from '../security/index.ts';
 import { BoundedCount, type Caps, type Clock } from '../shared/index.ts';
 import { isPlain, outcomeOfReply } from './calls.ts';
 import { openConnection } from './connect.ts';
@@ -38,6 +39,8 @@ import type { Verdicts } from './verdicts.ts';
 import { settledWithin } from './waiting.ts';
 
 export interface UpstreamOptions {
+  /** Where we may connect to; everywhere unless it is given. */
+  readonly egress?: EgressGuard | undefined;
   readonly config: UpstreamConfig;
   readonly registry: Registry;
   readonly caps: Caps;

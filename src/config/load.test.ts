@@ -55,7 +55,7 @@ describe('defaults', () => {
       log: { level: 'info', calls: true },
       market: { seed: 1, clock: 'wall' },
       metrics: {},
-      security: {},
+      security: { allowedAddresses: [] },
       mcpServers: {},
       disabledServers: [],
     } satisfies Config);
@@ -184,7 +184,7 @@ describe('what is wrong is named with its place', () => {
     [
       'neither command nor url',
       'mcpServers:\n  a: {}\n',
-      '2:6 mcpServers.a: needs a command (a stdio server) or a url (a server over HTTP or WebSocket)',
+      '2:6 mcpServers.a: needs a command (a stdio server), a url (a server over HTTP or WebSocket) or openapi (an HTTP API)',
     ],
     ['both', 'mcpServers: { a: { command: x, url: "http://x" } }', '1:37 mcpServers.a.url: an entry has a command or a url, not both'],
     [
@@ -304,6 +304,25 @@ describe('${env:NAME}', () => {
 });
 
 describe('mcpServers', () => {
+  it('takes what an operator says of calls, and the document of an HTTP API', () => {
+    const tools = 'tools: { quote: { sideEffect: read, deadlineSeconds: 5, cacheSeconds: 60, cacheShared: true } }';
+    const { config } = load(`mcpServers:
+  a: { url: 'https://a.example/mcp', maxQueued: 0, retries: 5, ${tools} }
+  api: { openapi: ./api.yaml, url: 'https://api.example', include: ['get*'], tools: { x: { rename: y, hidden: true } } }`);
+    expect(config.mcpServers['a']).toMatchObject({
+      maxQueued: 0,
+      retries: 5,
+      tools: { quote: { tasks: 'never', sideEffect: 'read', deadlineSeconds: 5, cacheSeconds: 60, cacheShared: true } },
+    });
+    expect(config.mcpServers['api']).toMatchObject({
+      transport: 'openapi',
+      openapi: join(folder, 'api.yaml'),
+      url: 'https://api.example',
+      include: ['get*'],
+      tools: { x: { rename: 'y', hidden: true } },
+    });
+  });
+
   it("takes a desktop host's block as it is, JSON included", () => {
     const block = {
       mcpServers: {
@@ -331,6 +350,8 @@ describe('mcpServers', () => {
         scopes: [],
         deadlineSeconds: 60,
         maxInFlight: 64,
+        maxQueued: 64,
+        retries: 2,
         maxLeases: 8,
         roots: [],
         unlisted: 'refuse',
@@ -344,6 +365,8 @@ describe('mcpServers', () => {
         scopes: [],
         deadlineSeconds: 60,
         maxInFlight: 64,
+        maxQueued: 64,
+        retries: 2,
         maxLeases: 8,
         roots: [],
         unlisted: 'refuse',

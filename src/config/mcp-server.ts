@@ -8,6 +8,30 @@ import { filled, folderOrUri, serverUrl, whole } from './values.ts';
 export interface ToolPolicy {
   readonly tasks: 'never' | 'always' | 'after_input' | 'required';
   readonly requires: Readonly<Record<string, unknown>>;
+  /** Stands above what its server says of it. */
+  readonly sideEffect?: 'read' | 'idempotent_write' | 'write' | undefined;
+  /** Stands above the server's. */
+  readonly deadlineSeconds?: number | undefined;
+  /** How long its results are kept; not at all unless it is given. */
+  readonly cacheSeconds?: number | undefined;
+  /** Every caller may get the same kept result. */
+  readonly cacheShared?: boolean | undefined;
+  /** Of an HTTP API only. */
+  readonly rename?: string | undefined;
+  readonly description?: string | undefined;
+  readonly hidden?: boolean | undefined;
+}
+
+/** What an entry of an HTTP API has besides the common settings. */
+interface ApiPart {
+  readonly transport: 'openapi';
+  /** Absolute path or URL. */
+  readonly openapi: string;
+  readonly url?: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
 }
 
 /** An entry of `mcpServers`, ready for use: paths absolute, defaults filled in. */
@@ -17,6 +41,10 @@ export type McpServer = {
   readonly scopes: readonly string[];
   readonly deadlineSeconds: number;
   readonly maxInFlight: number;
+  /** Calls that wait for a place. */
+  readonly maxQueued: number;
+  /** How often a call that can do no harm is tried again. */
+  readonly retries: number;
   /** Legacy connections that carry one call at a time, for clients that can be asked. */
   readonly maxLeases: number;
   readonly roots: readonly { readonly uri: string; readonly name?: string | undefined }[];
@@ -32,6 +60,7 @@ export type McpServer = {
       readonly cwd: string;
     }
   | { readonly transport: 'http' | 'sse' | 'ws'; readonly url: string; readonly headers: Readonly<Record<string, string>> }
+  | ApiPart
 );
 
 const NAME = /^[a-z0-9-]{1,32}$/;
@@ -92,6 +121,20 @@ const RawTool = z.strictObject({
     .strictObject({ elicitation: capability, sampling: capability, roots: capability, extensions: capability })
     .optional()
     .describe('what a client must declare to call it, such as `{ sampling: {} }`'),
+  rename: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,64}$/, 'must be 1 to 64 of letters, digits, _, . and -')
+    .optional()
+    .describe('another name (HTTP APIs)'),
+  description: filled().optional().describe('another description (HTTP APIs)'),
+  hidden: z.boolean().optional().describe('`true` leaves the tool out (HTTP APIs)'),
+  sideEffect: z
+    .enum(['read', 'idempotent_write', 'write'])
+    .optional()
+    .describe('what a call does in the world: only a `read` is repeated, shared and kept; `write` by default'),
+  deadlineSeconds: whole(1, 3600).optional().describe("longest wait for a call of it; by default the server's"),
+  cacheSeconds: whole(1, 86_400).optional().describe('how long results of a `read` are kept; not at all by default'),
+  cacheShared: z.boolean().optional().describe('`true` if every caller may get the same kept result'),
 });
 
 const ROOT = 'must be a folder, a file:/// URI or { uri, name }';
@@ -103,6 +146,13 @@ const RawServer = z.strictObject({
   env: z.record(VariableName, VariableValue).optional().describe('its variables, besides PATH, HOME, LANG and TMPDIR'),
   cwd: filled().optional().describe("its folder; by default the configuration file's"),
   url: serverUrl().optional().describe('endpoint of a server over HTTP or WebSocket'),
+  openapi: filled().optional().describe('file or URL of the OpenAPI document of an HTTP API; `url` is then where the API is'),
+  include: z
+    .array(filled())
+    .optional()
+    .describe('operations that become tools: patterns with `*` over operationId, `METHOD /path` and tags'),
+  exclude: z.array(filled()).optional().describe('operations that do not'),
+  variables: z.record(z.string(), z.string()).optional().describe("values of variables in the document's server URL"),
   headers: z.record(HeaderName, HeaderValue).optional().describe('headers of every request to it'),
   type: z
     .string()
@@ -116,6 +166,8 @@ const RawServer = z.strictObject({
     .describe('scopes a caller needs for its tools'),
   deadlineSeconds: whole(1, 3600).optional().describe('longest wait for one call; `limits.callSeconds` by default'),
   maxInFlight: whole(1, 10_000).optional().describe('calls at once; 64 by default'),
+  maxQueued: whole(0, 10_000).optional().describe('calls that wait while `maxInFlight` are under way; 64 by default'),
+  retries: whole(0, 5).optional().describe('how often a read is tried again after a failure; 2 by default'),
   maxLeases: whole(1, 1_000).optional().describe('connections for clients that can be asked, one call at a time each; 8 by default'),
   roots: z.array(RawRoot).optional().describe('folders that the server is told of when it asks outside a call'),
   unlisted: z
@@ -141,6 +193,10 @@ export const DOCUMENTED = [
   'env',
   'cwd',
   'url',
+  'openapi',
+  'include',
+  'exclude',
+  'variables',
   'headers',
   'type',
   'disabled',
@@ -148,12 +204,20 @@ export const DOCUMENTED = [
   'scopes',
   'deadlineSeconds',
   'maxInFlight',
+  'maxQueued',
+  'retries',
   'maxLeases',
   'roots',
   'unlisted',
   'tools',
   'tasks',
   'requires',
+  'rename',
+  'description',
+  'hidden',
+  'sideEffect',
+  'cacheSeconds',
+  'cacheShared',
 ];
 
 type Issue = { readonly path: string[]; readonly message: string };
@@ -167,6 +231,7 @@ const TYPE_KEYS = ['type', 'transport', 'transportType'] as const;
 function transportOf(raw: RawServer): Transport {
   const type = raw.type ?? raw.transport ?? raw.transportType ?? '';
   if (raw.command !== undefined) return 'stdio';
+  if (raw.openapi !== undefined) return 'openapi';
   if (type === 'sse') return 'sse';
   return WS_TYPES.includes(type) || isSocketUrl(urlOf(raw)) ? 'ws' : 'http';
 }
@@ -193,9 +258,14 @@ function typeIssue(raw: RawServer): Issue | undefined {
 
 function issuesOf(raw: RawServer): Issue[] {
   const urls = [raw.url, raw.serverUrl, raw.httpUrl].filter((url) => url !== undefined);
-  if (raw.command === undefined && urls.length === 0)
-    return [{ path: [], message: 'needs a command (a stdio server) or a url (a server over HTTP or WebSocket)' }];
+  if (raw.command === undefined && raw.openapi === undefined && urls.length === 0)
+    return [{ path: [], message: 'needs a command (a stdio server), a url (a server over HTTP or WebSocket) or openapi (an HTTP API)' }];
   if (raw.command !== undefined && urls.length > 0) return [{ path: ['url'], message: 'an entry has a command or a url, not both' }];
+  const apiOnly = (['include', 'exclude', 'variables'] as const).filter((key) => raw.openapi === undefined && raw[key] !== undefined);
+  if (apiOnly.length > 0) return apiOnly.map((key) => ({ path: [key], message: 'means something only beside openapi: remove it' }));
+  if (raw.openapi !== undefined && raw.command !== undefined)
+    return [{ path: ['openapi'], message: 'an entry has a command or an OpenAPI document, not both' }];
+  if (raw.openapi !== undefined && isSocketUrl(urlOf(raw))) return [{ path: ['url'], message: 'must be an http:// or https:// URL' }];
   const isProgram = raw.command !== undefined;
   const strangers = isProgram ? (['headers'] as const) : (['args', 'env', 'cwd'] as const);
   const stray = strangers.filter((key) => raw[key] !== undefined && Object.keys(raw[key]).length > 0);
@@ -214,14 +284,20 @@ export const ServerEntry = RawServer.superRefine((raw, context) => {
 /** True for an entry that is left out, in either spelling. */
 export const isDisabled = ({ disabled, enabled }: RawServer): boolean => disabled === true || enabled === false;
 
-function policyFrom({ tasks = 'never', requires = {} }: z.infer<typeof RawTool>): ToolPolicy {
-  return { tasks, requires };
+function policyFrom({ tasks = 'never', requires = {}, ...api }: z.infer<typeof RawTool>): ToolPolicy {
+  return { ...api, tasks, requires };
 }
 
 function rootFrom(root: z.infer<typeof RawRoot>, folder: string): McpServer['roots'][number] {
   const { uri, name } = typeof root === 'string' ? { uri: root, name: undefined } : root;
   const full = uri.startsWith('file:') ? uri : pathToFileURL(resolve(folder, uri)).href;
   return name === undefined ? { uri: full } : { uri: full, name };
+}
+
+function apiFrom(raw: RawServer, openapi: string, folder: string): ApiPart {
+  const place = /^https?:\/\//i.test(openapi) ? openapi : resolve(folder, openapi);
+  const { headers = {}, variables = {}, include = [], exclude = [] } = raw;
+  return { transport: 'openapi', openapi: place, url: urlOf(raw) || undefined, headers, variables, include, exclude };
 }
 
 /** A checked entry with its defaults; relative paths count from `folder`. */
@@ -231,15 +307,18 @@ export function serverFrom(raw: RawServer, folder: string, deadlineSeconds: numb
     scopes: raw.scopes ?? [],
     deadlineSeconds: raw.deadlineSeconds ?? deadlineSeconds,
     maxInFlight: raw.maxInFlight ?? 64,
+    maxQueued: raw.maxQueued ?? 64,
+    retries: raw.retries ?? 2,
     maxLeases: raw.maxLeases ?? 8,
     roots: (raw.roots ?? []).map((root) => rootFrom(root, folder)),
     unlisted: raw.unlisted ?? 'refuse',
     tools: Object.fromEntries(Object.entries(raw.tools ?? {}).map(([name, tool]) => [name, policyFrom(tool)])),
   } as const;
   const transport = transportOf(raw);
+  if (raw.openapi !== undefined) return { ...common, ...apiFrom(raw, raw.openapi, folder) };
   if (raw.command === undefined || transport !== 'stdio') {
     const url = urlOf(raw);
-    const kind = transport === 'stdio' ? 'http' : transport;
+    const kind = transport === 'stdio' || transport === 'openapi' ? 'http' : transport;
     return { ...common, transport: kind, url: kind === 'ws' ? url.replace(/^http/i, 'ws') : url, headers: raw.headers ?? {} };
   }
   // A bare word is looked up on PATH; a relative path would otherwise count from the child's folder.

@@ -73,6 +73,12 @@ export const Settings = z.strictObject({
     .prefault({}),
   security: z
     .strictObject({
+      allowedAddresses: z
+        .array(filled())
+        .default([])
+        .describe(
+          'host names, `*.suffix`, addresses and networks that may be connected to though they are special, such as a metadata service',
+        ),
       bootstrapApiKey: secret(24, 256).optional().describe('agent key of the first start, instead of a random one'),
       masterKey: secret(32, 512)
         .optional()

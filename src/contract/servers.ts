@@ -6,7 +6,7 @@ const time = z.string().describe('RFC 3339, UTC');
 export const serverView = z.object({
   name: z.string(),
   kind: z.enum(['stockpulse', 'upstream']),
-  transport: z.enum(['local', 'stdio', 'http', 'sse', 'ws']),
+  transport: z.enum(['local', 'stdio', 'http', 'sse', 'ws', 'openapi']),
   endpoint: z.string().describe('The MCP endpoint of this server alone'),
   state: z.enum(['stopped', 'connecting', 'ready', 'backing_off']),
   since: time.optional(),
@@ -38,7 +38,7 @@ export const serverTest = z.object({
   ok: z.boolean(),
   name: z.string(),
   durationMs: z.number(),
-  transport: z.enum(['stdio', 'http', 'sse', 'ws']),
+  transport: z.enum(['stdio', 'http', 'sse', 'ws', 'openapi']),
   revision: z.string().optional().describe('The MCP revision that was spoken'),
   eras: z.array(z.enum(['legacy', 'modern'])),
   info: z.object({ name: z.string(), version: z.string() }).optional(),

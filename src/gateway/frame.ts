@@ -29,10 +29,14 @@ export interface ServerPolicy {
   readonly scopes: readonly string[];
   /** `forward` sends calls of tools that the server does not list; `refuse` answers -32602 (PROTOCOL B). */
   readonly unlisted: 'refuse' | 'forward';
+  /** Longest time of a call; the gateway's unless it is given. */
+  readonly deadlineSeconds?: number | undefined;
   readonly tools: Readonly<Record<string, ToolPolicy>>;
 }
 
 export interface ToolPolicy {
+  /** Stands above the server's. */
+  readonly deadlineSeconds?: number | undefined;
   /** When a call becomes a task; never unless it is given (PROTOCOL A3). */
   readonly tasks?: 'never' | 'always' | 'after_input' | 'required' | undefined;
   /** Client capabilities without which the call is refused (-32021) before the server sees it (PROTOCOL D). */

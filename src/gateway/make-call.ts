@@ -74,6 +74,16 @@ export interface Route {
   readonly headerParams?: readonly HeaderParam[] | undefined;
 }
 
+/** The tool's deadline, else its server's, else the gateway's. */
+function deadlineOf({ policyOf, settings }: Services, { server, subject }: Route): number {
+  const policy = policyOf(server);
+  if (policy === undefined) return settings.deadlineMs;
+  const name = subject?.member === 'name' ? subject.value : undefined;
+  const tool = name !== undefined && Object.hasOwn(policy.tools, name) ? policy.tools[name] : undefined;
+  const seconds = tool?.deadlineSeconds ?? policy.deadlineSeconds;
+  return seconds === undefined ? settings.deadlineMs : seconds * 1000;
+}
+
 /** Makes the call that goes to a server. An outcome says what is wrong with the request's `_meta`. */
 export function routeTo(frame: Frame, services: Services, route: Route): Outcome | undefined {
   const { request, client, principal, session } = frame;
@@ -97,7 +107,7 @@ export function routeTo(frame: Frame, services: Services, route: Route): Outcome
     answers: undefined,
     logLevel: level as LogLevel | undefined,
     progress: frame.port !== undefined && isToken(meta[META.progressToken]),
-    deadlineMs: services.settings.deadlineMs,
+    deadlineMs: deadlineOf(services, route),
   };
   return undefined;
 }

@@ -5,11 +5,17 @@ export interface GaugeSources {
   servers(): readonly { readonly name: string; readonly state: { readonly state: string } }[];
   upstreams(): {
     readonly children: number;
-    readonly byServer: readonly { readonly name: string; readonly inFlight: number; readonly restarts: number }[];
+    readonly byServer: readonly {
+      readonly name: string;
+      readonly inFlight: number;
+      readonly restarts: number;
+      readonly breaker?: string;
+    }[];
   };
   sessions(): number;
 }
 
+const BREAKER_STATES = ['closed', 'open', 'half_open'];
 const STATES = ['stopped', 'connecting', 'ready', 'backing_off'];
 
 /** Gauges of servers, children and sessions. */
@@ -27,6 +33,14 @@ export function addGauges(metrics: Metrics, sources: GaugeSources): void {
   );
   metrics.gauge('stockpulse_upstream_restarts', 'Connections made to each upstream after the first one.', () =>
     sources.upstreams().byServer.map(({ name, restarts }) => ({ labels: { server: name }, value: restarts })),
+  );
+  metrics.gauge('stockpulse_upstream_breaker', '1 for the state that the breaker of each upstream is in.', () =>
+    sources
+      .upstreams()
+      .byServer.filter(({ breaker }) => breaker !== undefined)
+      .flatMap(({ name, breaker }) =>
+        BREAKER_STATES.map((state) => ({ labels: { server: name, state }, value: breaker === state ? 1 : 0 })),
+      ),
   );
   metrics.gauge('stockpulse_sessions', 'Sessions of legacy clients.', () => [{ labels: {}, value: sources.sessions() }]);
 }

@@ -1,6 +1,7 @@
 import type { Log, LogLevel } from './log.ts';
 
 const WARNINGS: ReadonlySet<string> = new Set([
+  'breaker',
   'connect_failed',
   'lost',
   'tools_left_out',

@@ -69,7 +69,7 @@ export interface ServerEntry extends Catalogue {
   /** `[a-z0-9-]`; unique. */
   readonly name: string;
   readonly kind: 'stockpulse' | 'upstream';
-  readonly transport: 'local' | 'stdio' | 'http' | 'sse' | 'ws';
+  readonly transport: 'local' | 'stdio' | 'http' | 'sse' | 'ws' | 'openapi';
   readonly state: ServerState;
   /** Eras in which it can be called now; empty until it was reached once. */
   readonly eras: readonly Era[];

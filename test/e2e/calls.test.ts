@@ -27,7 +27,7 @@ beforeAll(async () => {
     'legacy-http': legacy.block,
     many: fixtureStdio({ tools: 450, page: 100 }),
     impatient: { ...fixtureStdio({ era: 'modern' }), deadlineSeconds: 1 },
-    small: { ...fixtureStdio({ era: 'modern' }), maxInFlight: 2 },
+    small: { ...fixtureStdio({ era: 'modern' }), maxInFlight: 2, maxQueued: 0 },
   };
   gateway = await startGatewayProcess({ config: { mcpServers, limits: { resultBytes: 1_000_000 } } });
   await gateway.connected(Object.keys(mcpServers));

@@ -64,7 +64,7 @@ class Scripted {
   }
 }
 
-function engine(inner: Scripted, policy: Partial<EnginePolicy> = {}, toolDeadlines: Record<string, number> = {}) {
+function engine(inner: Scripted, policy: Partial<EnginePolicy> = {}) {
   const events: OwnEvent[] = [];
   const pauses: number[] = [];
   const time = { now: 0 };
@@ -76,8 +76,6 @@ function engine(inner: Scripted, policy: Partial<EnginePolicy> = {}, toolDeadlin
     caps,
     emit: (event) => events.push(event),
     policy: { ...DEFAULT_ENGINE, maxInFlight: 4, maxQueued: 4, ...policy },
-    deadlineMs: 10_000,
-    toolDeadlines: new Map(Object.entries(toolDeadlines)),
     now: () => time.now,
     random: () => 1,
     pause: (ms) => {
@@ -197,13 +195,13 @@ describe('calls beyond the limit', () => {
 
   it('leave the queue when they are canceled or late', async () => {
     const inner = new Scripted();
-    const { target } = engine(inner, { maxInFlight: 1, maxQueued: 4 }, { quote: 30 });
+    const { target } = engine(inner, { maxInFlight: 1, maxQueued: 4 });
     void target.handle(toolCall({ deadlineMs: 10_000 }), context());
     const controller = new AbortController();
     const canceled = target.handle(toolCall(), context(controller.signal));
     controller.abort();
     expect(await canceled).toMatchObject({ failure: { code: 'canceled', executed: 'no' } });
-    expect(await target.handle(toolCall({ deadlineMs: 10_000 }), context())).toMatchObject({
+    expect(await target.handle(toolCall({ deadlineMs: 30 }), context())).toMatchObject({
       failure: { code: 'deadline_exceeded', executed: 'no' },
     });
     expect(inner.calls).toHaveLength(1);

@@ -19,9 +19,6 @@ export interface GuardedTargetOptions {
   readonly caps: Caps;
   readonly emit: Emit;
   readonly policy: EnginePolicy;
-  /** Longest time of one call in milliseconds; `toolDeadlines` stand above it, by the server's own tool names. */
-  readonly deadlineMs: number;
-  readonly toolDeadlines: ReadonlyMap<string, number>;
   /** For tests: milliseconds on a clock that never goes back, numbers in [0, 1), and a wait. */
   readonly now?: () => number;
   readonly random?: () => number;
@@ -82,14 +79,8 @@ export class GuardedTarget extends PassingTarget {
   }
 
   handle(call: Call, context: CallContext): Promise<Outcome> {
-    const expiresAt = this.#now() + this.#deadlineOf(call);
+    const expiresAt = this.#now() + call.deadlineMs;
     return mayShare(call) ? this.#shared(call, context, expiresAt) : this.#repeated(call, context, expiresAt);
-  }
-
-  #deadlineOf({ deadlineMs, subject }: Call): number {
-    const { deadlineMs: own, toolDeadlines } = this.#options;
-    const tool = toolDeadlines.size === 0 || subject === undefined ? undefined : toolDeadlines.get(subject.value);
-    return Math.min(deadlineMs, tool ?? own);
   }
 
   /** Asks with whoever asks the same now. */
@@ -112,11 +103,12 @@ export class GuardedTarget extends PassingTarget {
   /** The outcome of another's call; undefined where it is of no use here. */
   async #follow(flight: Flight, { signal }: CallContext, expiresAt: number): Promise<Outcome | undefined> {
     flight.followers++;
-    const ended = await settledWithin(flight.outcome, expiresAt - this.#now(), signal);
+    const leftMs = expiresAt - this.#now();
+    const ended = await settledWithin(flight.outcome, leftMs, signal);
     flight.followers--;
-    const { failures, deadlineMs } = this.#options;
+    const { failures } = this.#options;
     if (ended === 'canceled') return outcomeOfReply(failures.canceled('no'));
-    if (ended === 'late') return outcomeOfReply(failures.deadline(deadlineMs, 'no'));
+    if (ended === 'late') return outcomeOfReply(failures.deadline(leftMs, 'no'));
     return ended;
   }
 
@@ -144,29 +136,31 @@ export class GuardedTarget extends PassingTarget {
   }
 
   /** One attempt, once there is a place for it. */
-  async #admitted(call: Call, context: CallContext, expiresAt: number): Promise<Outcome> {
+  #admitted(call: Call, context: CallContext, expiresAt: number): Promise<Outcome> {
     const waitMs = this.#breaker.enter(call.sideEffect === 'read');
-    const { failures } = this.#options;
-    if (waitMs > 0)
-      return outcomeOfReply(failures.unavailable('its last calls failed, so it is left alone for a moment', undefined, waitMs));
+    if (waitMs > 0) return Promise.resolve(outcomeOfReply(this.#options.failures.unavailable(LEFT_ALONE, undefined, waitMs)));
     const { epoch } = this.#breaker;
+    return this.#gate.enter() ? this.#carriedOut(call, context, expiresAt, epoch) : this.#afterQueue(call, context, expiresAt, epoch);
+  }
+
+  async #carriedOut(call: Call, context: CallContext, expiresAt: number, epoch: number): Promise<Outcome> {
     try {
-      if (!this.#gate.enter()) {
-        const refused = await this.#queued(call, context, expiresAt);
-        if (refused !== undefined) return refused;
-      }
-      try {
-        const left = Math.max(1, expiresAt - this.#now());
-        const outcome = await this.inner.handle(left >= call.deadlineMs ? call : { ...call, deadlineMs: left }, context);
-        this.#judge(outcome, epoch);
-        return outcome;
-      } finally {
-        this.#gate.leave();
-      }
+      const left = Math.max(1, expiresAt - this.#now());
+      const outcome = await this.inner.handle(left > call.deadlineMs - LITTLE_MS ? call : { ...call, deadlineMs: left }, context);
+      this.#judge(outcome, epoch);
+      return outcome;
     } finally {
+      this.#gate.leave();
       // Without effect where the outcome said something.
       this.#breaker.left(epoch);
     }
+  }
+
+  async #afterQueue(call: Call, context: CallContext, expiresAt: number, epoch: number): Promise<Outcome> {
+    const refused = await this.#queued(call, context, expiresAt);
+    if (refused === undefined) return this.#carriedOut(call, context, expiresAt, epoch);
+    this.#breaker.left(epoch);
+    return refused;
   }
 
   async #queued(call: Call, { signal }: CallContext, expiresAt: number): Promise<Outcome | undefined> {
@@ -186,6 +180,10 @@ export class GuardedTarget extends PassingTarget {
     else if (sign === 'ill') this.#breaker.failed(epoch);
   }
 }
+
+const LEFT_ALONE = 'its last calls failed, so it is left alone for a moment';
+/** Time that has passed and changes nothing. */
+const LITTLE_MS = 5;
 
 /** What one caller's call came to is another's answer only if it was one. */
 function mayTell(outcome: Outcome): boolean {

@@ -1,12 +1,10 @@
 import type { Implementation, NotificationMessage, RequestMessage, SseEvent } from '../../protocol/index.ts';
 import type { Exchange } from '../connection.ts';
 import { Deadlines } from '../deadlines.ts';
-import type { Failures } from '../failures.ts';
-import type { Limits } from '../limits.ts';
-import type { HttpConfig } from '../types.ts';
 import { EventStream } from './event-stream.ts';
 import { HttpExchange, type ExchangeOwner, type FlowRules, type HttpReply } from './exchange.ts';
 import { configuredHeaders } from './headers.ts';
+import type { HttpConnectOptions } from './options.ts';
 import type { WireRequest } from './wire/connection.ts';
 import { WirePool } from './wire/pool.ts';
 
@@ -26,11 +24,7 @@ const NEVER_SENT: HttpReply = {
   retryMs: undefined,
 };
 
-export interface ChannelOptions {
-  readonly config: HttpConfig;
-  readonly limits: Limits;
-  readonly failures: Failures;
-}
+export type ChannelOptions = Pick<HttpConnectOptions, 'config' | 'limits' | 'failures' | 'egress'>;
 
 /** What a connection does with messages on the streams of its exchanges that answer nothing. */
 export interface ExchangePeer {
@@ -57,7 +51,7 @@ export class HttpChannel implements ExchangeOwner {
   readonly #own: readonly string[];
   readonly #headers: readonly string[];
 
-  constructor({ config, limits, failures }: ChannelOptions) {
+  constructor({ config, limits, failures, egress }: ChannelOptions) {
     const url = new URL(config.url);
     this.maxBytes = limits.frameBytes;
     this.noiseBytes = limits.noiseBytes;
@@ -70,6 +64,7 @@ export class HttpChannel implements ExchangeOwner {
       connections: config.maxInFlight + SPARE_CONNECTIONS,
       connectMs: limits.connectMs,
       keepAliveMs: KEEP_ALIVE_MS,
+      lookup: egress?.lookup('configured'),
     });
   }
 

@@ -1,4 +1,5 @@
 import type { Era, Implementation, JsonObject } from '../../protocol/index.ts';
+import type { EgressGuard } from '../../security/index.ts';
 import type { AskEra } from '../eras.ts';
 import type { Emit } from '../events.ts';
 import type { Failures } from '../failures.ts';
@@ -7,6 +8,8 @@ import type { HttpConfig } from '../types.ts';
 
 /** What connecting to a server at a url takes, over any of the transports that have one. */
 export interface HttpConnectOptions {
+  /** Where we may connect to; everywhere unless it is given. */
+  readonly egress?: EgressGuard | undefined;
   readonly config: HttpConfig;
   readonly limits: Limits;
   readonly failures: Failures;

@@ -19,6 +19,8 @@ const NETWORK: Readonly<Record<string, string>> = {
 /** What went wrong on the network, in public words: no address, no path. */
 export function networkReason(error: Error): string {
   const code = (error as NodeJS.ErrnoException).code ?? '';
+  // It says which address, and what to do.
+  if (code === 'address_refused') return error.message.replace(/\.$/, '');
   const known = NETWORK[code];
   if (known !== undefined) return known;
   if (/CERT|SIGNATURE|ISSUER|ALTNAME|SSL|TLS/.test(code)) return `its TLS certificate was not accepted (${code})`;

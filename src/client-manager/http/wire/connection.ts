@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
@@ -17,6 +17,7 @@ export interface Peer {
   /** `host:port` as it goes into the Host header. */
   readonly host: string;
   readonly connectMs: number;
+  readonly lookup?: LookupFunction | undefined;
   readonly heads: HeadCache;
 }
 
@@ -49,11 +50,19 @@ export function charsetOf(headers: readonly string[]): boolean | undefined {
 
 const closed = (): Error => failure('UND_ERR_SOCKET', 'the other side closed the connection');
 
-function open({ origin, connectMs }: Peer): Socket {
+function open({ origin, connectMs, lookup }: Peer): Socket {
   const secure = origin.protocol === 'https:';
   const host = origin.hostname.replace(/^\[(.*)\]$/, '$1');
   const port = Number(origin.port) || (secure ? 443 : 80);
-  const options = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000, autoSelectFamily: true };
+  const options = {
+    host,
+    port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
+    autoSelectFamily: true,
+    ...(lookup && { lookup }),
+  };
   const socket = secure
     ? connectTls({ ...options, servername: /^[\d.:]+$/.test(host) ? '' : host, ALPNProtocols: ['http/1.1'] })
     : connectTcp(options);

@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
 import { charsetOf, WireConnection, type ConnectionOwner, type Peer, type WireRequest } from './connection.ts';
 import { HeadCache } from './response-parser.ts';
@@ -9,6 +10,8 @@ export interface WirePoolOptions {
   readonly connectMs: number;
   /** A connection that was idle this long is closed, not used again: the server may be closing it already. */
   readonly keepAliveMs: number;
+  /** In place of the system's own way to look a name up. */
+  readonly lookup?: LookupFunction | undefined;
 }
 
 interface Waiting {
@@ -54,7 +57,7 @@ export class WirePool implements ConnectionOwner {
   constructor(origin: string, options: WirePoolOptions) {
     const url = new URL(origin);
     this.#options = options;
-    this.#peer = { origin: url, host: url.host, connectMs: options.connectMs, heads: new HeadCache() };
+    this.#peer = { origin: url, host: url.host, connectMs: options.connectMs, lookup: options.lookup, heads: new HeadCache() };
   }
 
   get size(): number {

@@ -36,7 +36,7 @@ async function attempt(
   signal: AbortSignal,
   meet: (wire: WsWire) => Promise<Introduction | undefined>,
 ): Promise<Connection | undefined> {
-  const socket = await openSocket(options.config, options.limits, signal);
+  const socket = await openSocket(options, signal);
   const wire = new WsWire({ ...options, socket, roots: options.config.roots });
   let introduction: Introduction | undefined;
   try {

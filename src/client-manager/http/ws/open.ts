@@ -4,16 +4,17 @@ import { messageOf } from '../../../shared/index.ts';
 import { ConnectError, DeniedError } from '../../connection.ts';
 import { configuredHeaders } from '../headers.ts';
 import { networkReason, statusReason } from '../reply.ts';
-import type { Limits } from '../../limits.ts';
-import type { HttpConfig } from '../../types.ts';
+import type { HttpConnectOptions } from '../options.ts';
 
 const SUBPROTOCOL = 'mcp';
 /** Larger messages than a frame are read to their end, so that the call that they answer learns of it, up to so many times the limit. */
 export const ENDLESS = 4;
 
+type SocketOptions = Pick<HttpConnectOptions, 'config' | 'limits' | 'egress'>;
+
 /** An open WebSocket; the configured headers go with the upgrade. Throws a ConnectError, with nothing left running. */
-export async function openSocket(config: HttpConfig, limits: Limits, signal: AbortSignal): Promise<WebSocket> {
-  const socket = create(config, limits);
+export async function openSocket(options: SocketOptions, signal: AbortSignal): Promise<WebSocket> {
+  const socket = create(options);
   const { promise, resolve, reject } = Promise.withResolvers<WebSocket>();
   const onAbort = (): void => reject(new ConnectError('the attempt was canceled'));
   signal.addEventListener('abort', onAbort, { once: true });
@@ -33,7 +34,7 @@ export async function openSocket(config: HttpConfig, limits: Limits, signal: Abo
   }
 }
 
-function create({ url, headers }: HttpConfig, limits: Limits): WebSocket {
+function create({ config: { url, headers }, limits, egress }: SocketOptions): WebSocket {
   try {
     return new WebSocket(url, [SUBPROTOCOL], {
       headers: Object.fromEntries(configuredHeaders(headers)),
@@ -41,6 +42,7 @@ function create({ url, headers }: HttpConfig, limits: Limits): WebSocket {
       maxPayload: ENDLESS * limits.frameBytes,
       perMessageDeflate: false,
       followRedirects: false,
+      ...(egress === undefined ? {} : { lookup: egress.lookup('configured') }),
     });
   } catch (error) {
     if (error instanceof ConnectError) throw error;

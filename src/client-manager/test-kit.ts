@@ -168,7 +168,8 @@ export function paramsOf(text: string): Params | undefined {
   return message.params;
 }
 
-function toolCall(name: string, args: Record<string, unknown>, options: CallOptions): Call {
+/** A call of a tool as the gateway makes it. */
+export function toolCall(name: string, args: Record<string, unknown>, options: CallOptions = {}): Call {
   return {
     method: 'tools/call',
     params: paramsOf(options.paramsText ?? JSON.stringify({ name, arguments: args })),

@@ -10,26 +10,15 @@ import {
   type Outcome,
 } from '../../protocol/index.ts';
 import { Caps } from '../../shared/index.ts';
-import { paramsOf } from '../test-kit.ts';
+import { paramsOf, toolCall } from '../test-kit.ts';
 import { CACHE_META, CachingTarget, type ToolCaching } from './caching-target.ts';
 import { MemoryStore, type StoredResult } from './store.ts';
 
-const base: Call = {
-  method: 'tools/call',
-  params: undefined,
-  sideEffect: 'read',
-  subject: { member: 'name', value: 'quote' },
-  edits: [],
-  headerParams: [],
-  client: { revision: '2026-07-28', info: undefined, capabilities: {} },
-  caller: { principal: 'ann', scopes: new Set() },
-  offers: { text: '{}', value: {} },
-  state: undefined,
-  answers: undefined,
-  logLevel: undefined,
-  progress: false,
-  deadlineMs: 1000,
-};
+const base = toolCall(
+  'quote',
+  {},
+  { call: { sideEffect: 'read', subject: { member: 'name', value: 'quote' }, caller: { principal: 'ann', scopes: new Set() } } },
+);
 
 const withParams = (params: JsonObject, more: Partial<Call> = {}): Call => ({ ...base, params: paramsOf(JSON.stringify(params)), ...more });
 const quote = (args: JsonObject = { symbol: 'AAPL' }, more: Partial<Call> = {}): Call =>

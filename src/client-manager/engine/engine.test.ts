@@ -4,7 +4,7 @@ import { jsonText, type Call, type CallContext, type Failure, type JsonObject, t
 import { Caps } from '../../shared/index.ts';
 import type { OwnEvent } from '../events.ts';
 import { Failures } from '../failures.ts';
-import { paramsOf as paramsFrom } from '../test-kit.ts';
+import { paramsOf as paramsFrom, toolCall as kitCall } from '../test-kit.ts';
 import { Breaker, DEFAULT_BREAKER, type BreakerState } from './breaker.ts';
 import { Gate, type Waited } from './gate.ts';
 import { DEFAULT_ENGINE, GuardedTarget, type EnginePolicy } from './guarded-target.ts';
@@ -20,23 +20,12 @@ const failed = (code: Failure['code'], executed: Failure['executed'] = 'unknown'
 const paramsOf = (value: JsonObject): Params | undefined => paramsFrom(JSON.stringify(value));
 
 function toolCall(more: Partial<Call> = {}, args: object = { symbol: 'AAPL' }): Call {
-  return {
-    method: 'tools/call',
-    params: paramsOf({ name: 'quote', arguments: args }),
-    sideEffect: 'write',
+  const own = {
     subject: { member: 'name', value: 'quote' },
-    edits: [],
-    headerParams: [],
-    client: { revision: '2026-07-28', info: undefined, capabilities: {} },
-    caller: { principal: 'p', scopes: new Set() },
-    offers: { text: '{}', value: {} },
-    state: undefined,
-    answers: undefined,
-    logLevel: undefined,
-    progress: false,
+    caller: { principal: 'p', scopes: new Set<string>() },
     deadlineMs: 1000,
-    ...more,
-  };
+  } as const;
+  return kitCall('quote', { ...args }, { call: { ...own, ...more } });
 }
 const read = (more: Partial<Call> = {}, args?: object): Call => toolCall({ sideEffect: 'read', ...more }, args);
 const by = (principal: string): Partial<Call> => ({ caller: { principal, scopes: new Set() } });

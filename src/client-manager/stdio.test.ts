@@ -178,7 +178,8 @@ describe('a child that misbehaves', () => {
     const hanging = Array.from({ length: 3 }, () => one.text('a', 'hang', {}, { signal: controller.signal }));
     expect(await one.text('a', 'echo')).toBe('failed busy no');
     expect(await one.text('b', 'echo', { text: 'free' })).toBe('free');
-    expect(one.caps.list().find(({ name }) => name === 'upstream_calls:a')).toMatchObject({ size: 3, cap: 3, refused: 1 });
+    expect(one.caps.list().find(({ name }) => name === 'upstream_calls:a')).toMatchObject({ size: 3, cap: 3 });
+    expect(one.caps.list().find(({ name }) => name === 'upstream_queue:a')).toMatchObject({ size: 0, cap: 0, refused: 1 });
     controller.abort();
     expect(await Promise.all(hanging)).toEqual(Array(3).fill('failed canceled unknown'));
     expect(await one.text('a', 'echo', { text: 'free' })).toBe('free');

@@ -71,7 +71,7 @@ const DOCUMENT = {
 beforeAll(async () => {
   moody = await startMoody();
   api = await startLocalServer((req, res) => {
-    asked.push(`${req.method} ${req.url} ${req.headers['x-key']}`);
+    asked.push(`${req.method} ${req.url} ${String(req.headers['x-key'])}`);
     res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ symbol: 'A/B', note: null }));
   });
   const folder = await tempFolder();

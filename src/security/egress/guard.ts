@@ -113,7 +113,11 @@ export class EgressGuard {
     else if (version !== 0 && more === undefined && isPrefix(bits, version)) this.#networks.addSubnet(plain, Number(bits), family);
     else if (/^\*\.[a-z0-9.-]+$/.test(entry)) this.#suffixes.push(entry.slice(1));
     else if (/^[a-z0-9_.-]+(:\d{1,5})?$/.test(entry)) this.#names.add(entry);
-    else throw new AppError('config_invalid', `security.allowedAddresses: ${JSON.stringify(entry)} is no host name, *.suffix, address or network.`);
+    else
+      throw new AppError(
+        'config_invalid',
+        `security.allowedAddresses: ${JSON.stringify(entry)} is no host name, *.suffix, address or network.`,
+      );
   }
 }
 

@@ -14,6 +14,7 @@ const valid: Record<AdminRouteName, { params?: Record<string, string>; body?: ob
   listServers: {},
   getServer: { params: { name: 'files' } },
   restartServer: { params: { name: 'files' } },
+  acceptTools: { params: { name: 'files' }, body: { tools: ['read_file'] } },
   testServer: { params: { name: 'files' } },
   listTools: {},
   callTool: { body: { name: 'echo', arguments: { text: 'hi' } } },
@@ -69,6 +70,10 @@ describe('every route of the contract', () => {
     const broken = await makeApi({
       audit: { record: () => Promise.reject(down), list: async () => [] },
       restartServer: act,
+      acceptTools: async () => {
+        await act();
+        return [];
+      },
       testServer: act,
       callTool: act,
     });

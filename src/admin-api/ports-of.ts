@@ -1,5 +1,5 @@
-import type { ClientManager, ServerConfig } from '../client-manager/index.ts';
-import type { CallToolAnswer, DoctorCheck, ServerTest, StatusReply, ToolList, ToolView } from '../contract/index.ts';
+import type { ClientManager, Difference, ServerConfig } from '../client-manager/index.ts';
+import type { CallToolAnswer, DoctorCheck, ServerDetail, ServerTest, StatusReply, ToolList, ToolView } from '../contract/index.ts';
 import type { ExposedTool, McpGateway } from '../gateway/index.ts';
 import { neverReached, type Registry } from '../registry/index.ts';
 import { AppError, type Caps } from '../shared/index.ts';
@@ -26,7 +26,10 @@ export interface PortSources {
   readonly notes: () => readonly DoctorCheck[];
 }
 
-type Ports = Pick<AdminApiOptions, 'restartServer' | 'testServer' | 'listTools' | 'callTool' | 'status' | 'doctor'>;
+type Ports = Pick<
+  AdminApiOptions,
+  'restartServer' | 'waitingTools' | 'acceptTools' | 'testServer' | 'listTools' | 'callTool' | 'status' | 'doctor'
+>;
 
 function toolView({ name, server, tool }: ExposedTool): ToolView {
   const { value, inputSchema, outputSchema, annotations } = tool.definition;
@@ -104,11 +107,18 @@ function statusOf(sources: PortSources): StatusReply {
   };
 }
 
+function defined({ path, before, now }: Difference): ServerDetail['waiting'][number]['differences'][number] {
+  return { path, ...(before === undefined ? {} : { before }), ...(now === undefined ? {} : { now }) };
+}
+
 /** The management API's ports, made from the rooms that do the work. */
 export function portsOf(sources: PortSources): Ports {
   const { clients, mcp } = sources;
   return {
     restartServer: (name) => clients.restart(name),
+    waitingTools: (name) =>
+      clients.waiting(name).map(({ name: tool, scope, differences }) => ({ tool, scope, differences: differences.map(defined) })),
+    acceptTools: (name, tools, by) => clients.accept(name, tools, by),
     testServer: (name, signal) => testServer(sources, name, signal),
     listTools: (endpoint) => Promise.resolve(listTools(sources, endpoint)),
     async callTool(principal, endpoint, name, args, signal): Promise<CallToolAnswer> {

@@ -1,4 +1,4 @@
-import type { CallToolAnswer, DoctorReply, ServerTest, StatusReply, ToolList } from '../contract/index.ts';
+import type { CallToolAnswer, DoctorReply, ServerDetail, ServerTest, StatusReply, ToolList } from '../contract/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { ApiKeys, AuditTrail, Principal } from '../security/index.ts';
 
@@ -10,6 +10,10 @@ export interface AdminApiOptions {
   readonly registry: Pick<Registry, 'get' | 'list'>;
   /** Ends an upstream's connection and connects again; resolves when that has begun or is done. */
   restartServer(name: string): Promise<void>;
+  /** Tools of a server whose definitions are not the ones that were accepted. */
+  waitingTools(name: string): ServerDetail['waiting'];
+  /** Accepts them as they are now, these or all; resolves with their names. */
+  acceptTools(name: string, tools: readonly string[] | 'all', by: string): Promise<readonly string[]>;
   /** Connects to an upstream once, apart from the running connection. */
   testServer(name: string, signal: AbortSignal): Promise<ServerTest>;
   /** The tools of an endpoint as its clients see them, or undefined if there is no such endpoint. */

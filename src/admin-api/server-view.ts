@@ -47,10 +47,11 @@ export function serverView(entry: ServerEntry): ServerView {
 }
 
 /** The same in full. */
-export function serverDetail(entry: ServerEntry): ServerDetail {
+export function serverDetail(entry: ServerEntry, waiting: ServerDetail['waiting'] = []): ServerDetail {
   const { instructions, capabilities } = entry.facts;
   return {
     ...serverView(entry),
+    waiting,
     ...(instructions === undefined ? {} : { instructions }),
     capabilities: { ...capabilities },
     toolNames: entry.tools.map((tool) => tool.definition.name),

@@ -114,6 +114,8 @@ export async function makeApi(overrides: Partial<AdminApiOptions> = {}): Promise
     audit: { record: async (row) => void trail.push(row), list: async () => [] },
     registry,
     restartServer: async () => undefined,
+    waitingTools: () => [],
+    acceptTools: async (_name, tools) => (tools === 'all' ? [] : tools),
     testServer: async () => tested,
     listTools: async (endpoint) => (endpoint === '/mcp' ? tools : undefined),
     callTool: async (_principal, _endpoint, name, args) => ({

@@ -92,6 +92,7 @@ const REPLIES: Readonly<Record<string, Reply>> = {
     body: {
       ...server({ info: { name: 'fs', version: '1' } }),
       capabilities: { tools: {} },
+      waiting: [],
       toolNames: ['read_file'],
       legacy: { tools: 1, prompts: 0, resources: 1, templates: 2 },
     },

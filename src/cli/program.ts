@@ -13,6 +13,7 @@ import { addKeysList } from './verbs/keys-list.ts';
 import { addKeysRevoke } from './verbs/keys-revoke.ts';
 import { addKeysRotate } from './verbs/keys-rotate.ts';
 import { addServersList } from './verbs/servers-list.ts';
+import { addServersAccept } from './verbs/servers-accept.ts';
 import { addServersRestart } from './verbs/servers-restart.ts';
 import { addServersShow } from './verbs/servers-show.ts';
 import { addServersTest } from './verbs/servers-test.ts';
@@ -35,7 +36,7 @@ const GROUPS: readonly Group[] = [
     name: 'servers',
     description: 'the MCP servers behind this gateway',
     examples: ['servers list', 'servers test files'],
-    verbs: [addServersList, addServersShow, addServersRestart, addServersTest],
+    verbs: [addServersList, addServersShow, addServersRestart, addServersTest, addServersAccept],
   },
   {
     name: 'tools',

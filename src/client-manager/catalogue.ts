@@ -184,12 +184,13 @@ export class CatalogueReader {
 
   /** Milliseconds for which the list that was read is good. */
   async #read({ list }: Part, source: Source): Promise<number> {
-    const { gateway, limits, config, emit } = this.#options;
+    const { gateway, limits, config, emit, judge } = this.#options;
     const read = await readOne(list, source.connection, {
       gateway,
       limits,
       scopes: config.scopes,
       policies: config.tools,
+      judge,
       signal: source.signal,
     });
     if (this.#source !== source || this.#lists === undefined) return 0;

@@ -2,6 +2,7 @@ import type { Era, Implementation } from '../protocol/index.ts';
 import { messageOf } from '../shared/index.ts';
 import type { EgressGuard } from '../security/index.ts';
 import { openConnection } from './connect.ts';
+import type { ToolJudge } from './pins/tool-judge.ts';
 import { ConnectError, type Connection } from './connection.ts';
 import { discoverAll, type Discovered } from './discovery.ts';
 import type { AskEra } from './eras.ts';
@@ -12,6 +13,8 @@ import type { ChildRecords } from './stdio/records.ts';
 import type { UpstreamConfig } from './types.ts';
 
 export interface ConnectorOptions {
+  /** Decides what is shown of the server's tools; everything is unless it is given. */
+  readonly judge?: ToolJudge | undefined;
   /** Where we may connect to; everywhere unless it is given. */
   readonly egress?: EgressGuard | undefined;
   readonly config: UpstreamConfig;
@@ -59,7 +62,14 @@ async function attempt(options: ConnectorOptions, signal: AbortSignal): Promise<
   const connection = await openConnection({ ...options, failures }, signal);
   const connected = performance.now();
   try {
-    const discovered = await discoverAll(connection, { gateway, limits, scopes: config.scopes, policies: config.tools, signal });
+    const discovered = await discoverAll(connection, {
+      gateway,
+      limits,
+      scopes: config.scopes,
+      policies: config.tools,
+      judge: options.judge,
+      signal,
+    });
     return { connection, discovered, connectMs: connected - begun, listMs: performance.now() - connected };
   } catch (error) {
     await connection.close();

@@ -1,9 +1,10 @@
-import { readTools, type CacheHint, type Implementation, type ToolDefinition } from '../protocol/index.ts';
+import { readTools, type CacheHint, type Implementation, type ToolDefinition, type ToolReading } from '../protocol/index.ts';
 import { catalogueTools, NO_LISTS, type CatalogueTool, type ItemList, type ListName, type ToolTraits } from '../registry/index.ts';
 import { ConnectError, type Connection } from './connection.ts';
 import { distinct, itemsOf, type ItemKind } from './items.ts';
 import type { Limits } from './limits.ts';
 import { readPages } from './pages.ts';
+import type { Judged, ToolJudge } from './pins/tool-judge.ts';
 import type { ToolPolicy } from './types.ts';
 
 export interface ToolList {
@@ -42,6 +43,10 @@ export interface DiscoveryOptions {
   readonly scopes: readonly string[];
   /** What the operator says of tools, by their names. */
   readonly policies: Readonly<Record<string, ToolPolicy>>;
+  /** Decides what is shown of the tools; everything is unless it is given. */
+  readonly judge?: ToolJudge | undefined;
+  /** Who is shown them; the connection's era unless it is given. */
+  readonly scope?: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -71,17 +76,22 @@ export const LIST_READERS: {
   readonly [L in ListName]: (connection: Connection, options: DiscoveryOptions) => Promise<Lists[L]>;
 } = {
   async tools(connection, options) {
-    const { limits, scopes, policies } = options;
+    const { limits, scopes, policies, judge, scope = connection.era } = options;
     // A server without tools need not know the method; one that forgot to declare them is asked all the same (PROTOCOL A14).
     const optional = connection.facts.capabilities.tools === undefined;
     const request = { method: 'tools/list', what: 'tools', maxItems: limits.maxTools, optional, read: readTools };
     const { items, cache, warnings: cut } = await readPages(connection, request, options);
+    const judged = judge?.(
+      scope,
+      items.flatMap((item) => (item.ok ? [item.tool] : [])),
+    );
     const traits = ({ name }: ToolDefinition): ToolTraits => {
       const policy = Object.hasOwn(policies, name) ? policies[name] : undefined;
-      return { sideEffect: policy?.sideEffect ?? 'write', scopes };
+      return { sideEffect: policy?.sideEffect ?? judged?.get(name)?.sideEffect ?? 'write', scopes };
     };
+    const shown = judged === undefined ? items : items.map((item) => asJudged(item, judged));
     const strictHeaders = connection.via === 'http-modern';
-    const { tools, warnings } = catalogueTools(items, { traits, strictHeaders, maxTools: limits.maxTools });
+    const { tools, warnings } = catalogueTools(shown, { traits, strictHeaders, maxTools: limits.maxTools });
     return { tools, toolsCache: cache, warnings: [...warnings, ...cut] };
   },
   async prompts(connection, options) {
@@ -98,6 +108,12 @@ export const LIST_READERS: {
     return { resources: resources.list, templates: templates.list, warnings: [...resources.warnings, ...templates.warnings] };
   },
 };
+
+/** A tool that is withheld is left out, with the reason. */
+function asJudged(reading: ToolReading, judged: ReadonlyMap<string, Judged>): ToolReading {
+  const reason = reading.ok ? judged.get(reading.tool.name)?.withheld : undefined;
+  return !reading.ok || reason === undefined ? reading : { ok: false, name: reading.tool.name, reason };
+}
 
 async function readItems(
   method: string,

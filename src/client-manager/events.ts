@@ -13,6 +13,8 @@ export type UpstreamEvent = { readonly server: string } & (
     }
   | { readonly kind: 'connect_failed'; readonly reason: string; readonly detail?: unknown; readonly retryInMs: number }
   | { readonly kind: 'lost'; readonly reason: string }
+  /** Definitions of tools were accepted as they are now. */
+  | { readonly kind: 'tools_accepted'; readonly tools: readonly string[]; readonly by: string }
   | { readonly kind: 'tools_left_out'; readonly reasons: readonly string[] }
   | { readonly kind: 'catalogue_refreshed'; readonly list: ListName; readonly tools: number }
   | { readonly kind: 'refresh_failed'; readonly reason: string }
@@ -48,6 +50,8 @@ export type UpstreamEvent = { readonly server: string } & (
     }
   /** Calls to the server fail at once (open), one at a time tries it (half open), or all is well again. */
   | { readonly kind: 'breaker'; readonly state: 'open' | 'half_open' | 'closed' }
+  /** Pins could not be read or kept; it concerns no server in particular. */
+  | { readonly kind: 'pins_fault'; readonly error: unknown }
   /** A task could not be read or written; it concerns no server in particular. */
   | { readonly kind: 'tasks_fault'; readonly error: unknown }
   | { readonly kind: 'orphan_ended'; readonly pid: number }

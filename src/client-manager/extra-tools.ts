@@ -4,6 +4,7 @@ import { ConnectError, type Connection } from './connection.ts';
 import { LIST_READERS } from './discovery.ts';
 import type { Emit } from './events.ts';
 import type { Limits } from './limits.ts';
+import type { ToolJudge } from './pins/tool-judge.ts';
 import { pollAfter, Refresher } from './refresher.ts';
 import { answerOutsideCalls } from './server-requests.ts';
 import type { UpstreamConfig } from './types.ts';
@@ -16,6 +17,8 @@ export interface Source {
 }
 
 export interface ExtraToolsOptions {
+  /** Decides what is shown of the server's tools; everything is unless it is given. */
+  readonly judge?: ToolJudge | undefined;
   readonly config: UpstreamConfig;
   readonly gateway: Implementation;
   readonly limits: Limits;
@@ -51,9 +54,11 @@ const namesOf = (tools: Tools): ReadonlySet<string> => new Set(tools.map(nameOf)
 /** True if both hold the same tools for the same clients. */
 export const sameTools = (one: Tools, other: Tools): boolean =>
   one.length === other.length &&
-  one.every(({ definition, needs }, i) => {
+  one.every(({ definition, needs, sideEffect }, i) => {
     const that = other[i];
-    return definition.text === that?.definition.text && JSON.stringify(needs) === JSON.stringify(that.needs);
+    return (
+      definition.text === that?.definition.text && sideEffect === that.sideEffect && JSON.stringify(needs) === JSON.stringify(that.needs)
+    );
   });
 
 /**
@@ -168,14 +173,15 @@ export class ExtraTools {
 
   /** What the server lists for a client that declares these. Throws a ConnectError. */
   async #shownFor(offers: JsonObject, signal: AbortSignal): Promise<Tools> {
-    const { config, gateway, limits, open } = this.#options;
+    const { config, gateway, limits, open, judge } = this.#options;
     const connection = await open(legacyOffers(offers, LATEST_LEGACY), signal);
     try {
       connection.listen({
         onRequest: (request) => Promise.resolve(request.method === 'roots/list' ? answerOutsideCalls(request, config.roots) : NOBODY),
         onNotification: () => undefined,
       });
-      return (await LIST_READERS.tools(connection, { gateway, limits, scopes: config.scopes, policies: config.tools, signal })).tools;
+      const read = { gateway, limits, scopes: config.scopes, policies: config.tools, judge, scope: ASKED, signal };
+      return (await LIST_READERS.tools(connection, read)).tools;
     } finally {
       const closing: Promise<void> = connection.close().finally(() => this.#closing.delete(closing));
       this.#closing.add(closing);
@@ -183,6 +189,8 @@ export class ExtraTools {
   }
 }
 
+/** Pins of what only clients see that can be asked: a server may describe its tools to them in other words. */
+const ASKED = 'legacy, can be asked';
 const NOBODY = { error: rpcError(RPC.invalidParams, 'This connection only reads lists: nobody can be asked here.') };
 
 /** Whether a tool of that name is in the list. */

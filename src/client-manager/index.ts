@@ -14,3 +14,4 @@ export type {
   UpstreamConfig,
   UpstreamStats,
 } from './types.ts';
+export type { Difference } from './pins/fingerprint.ts';

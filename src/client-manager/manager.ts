@@ -3,6 +3,7 @@ import type { EgressGuard } from '../security/index.ts';
 import { AppError } from '../shared/index.ts';
 import { typedDb } from '../storage/index.ts';
 import { MemoryStore } from './cache/store.ts';
+import { PinBoard, type Waiting } from './pins/pin-board.ts';
 import { checkServer } from './check.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { endOrphans } from './stdio/orphans.ts';
@@ -29,6 +30,7 @@ class Manager implements ClientManager {
   readonly #servers = new Map<string, Served | ApiServer>();
   /** Kept results of all servers. */
   readonly #store: MemoryStore;
+  readonly #pins: PinBoard;
   readonly #tasks: TaskKeeper;
   #stopped = false;
   #stopping: Promise<void> | undefined;
@@ -49,7 +51,9 @@ class Manager implements ClientManager {
     const onTaskFault = (error: unknown): void => options.onEvent({ server: '', kind: 'tasks_fault', error });
     this.#tasks = new TaskKeeper({ ...base, db, onFault: onTaskFault });
     this.#store = new MemoryStore({ ...KEPT, caps: options.caps });
-    const shared = { ...base, keeper: this.#tasks, store: this.#store };
+    const onPinFault = (error: unknown): void => options.onEvent({ server: '', kind: 'pins_fault', error });
+    this.#pins = new PinBoard({ db, clock: options.clock, onFault: onPinFault });
+    const shared = { ...base, keeper: this.#tasks, store: this.#store, pins: this.#pins };
     for (const config of options.servers) {
       const server = config.transport === 'openapi' ? this.#apiOf(config) : new Served({ ...shared, config });
       this.#servers.set(config.name, server);
@@ -62,7 +66,8 @@ class Manager implements ClientManager {
   }
 
   async start(): Promise<void> {
-    await this.#verdicts.load([...this.#servers.keys()]);
+    const names = [...this.#servers.keys()];
+    await Promise.all([this.#verdicts.load(names), this.#pins.load(names)]);
     await this.#tasks.start();
     await endOrphans(this.#records, this.#limits.termMs, this.#options.onEvent);
     if (this.#stopped) return;
@@ -71,9 +76,23 @@ class Manager implements ClientManager {
 
   async restart(name: string): Promise<void> {
     const server = this.#servers.get(name);
-    if (server === undefined)
-      throw new AppError('unknown_server', `There is no upstream server "${name}". "stockpulse servers list" shows their names.`);
+    if (server === undefined) throw unknownServer(name);
     await server.restart();
+  }
+
+  waiting(name: string): readonly Waiting[] {
+    return this.#pins.waiting(name);
+  }
+
+  async accept(name: string, tools: readonly string[] | 'all', by: string): Promise<readonly string[]> {
+    const server = this.#servers.get(name);
+    if (server === undefined) throw unknownServer(name);
+    const accepted = this.#pins.accept(name, tools, by);
+    if (accepted.length === 0) return accepted;
+    this.#options.onEvent({ server: name, kind: 'tools_accepted', tools: accepted, by });
+    if (server instanceof Served) await server.reread();
+    await this.#pins.flush();
+    return accepted;
   }
 
   drain(ms: number): Promise<void> {
@@ -92,7 +111,7 @@ class Manager implements ClientManager {
     await this.#tasks.stop();
     for (const server of this.#servers.values()) if (server instanceof Served) server.end();
     this.#store.stop();
-    await this.#verdicts.flush();
+    await Promise.all([this.#verdicts.flush(), this.#pins.flush()]);
   }
 
   #apiOf(config: ApiConfig): ApiServer {
@@ -126,6 +145,9 @@ class Manager implements ClientManager {
     return checkServer({ config, gateway, egress, limits: this.#limits, records: this.#records, onEvent }, signal);
   }
 }
+
+const unknownServer = (name: string): AppError =>
+  new AppError('unknown_server', `There is no upstream server "${name}". "stockpulse servers list" shows their names.`);
 
 function egressOf(egress: EgressGuard | undefined): Pick<ApiServerOptions, 'lookup' | 'check'> {
   return egress === undefined ? {} : { lookup: egress.lookup('configured'), check: (url) => void egress.check(url, 'configured') };

@@ -35,13 +35,13 @@ async function pins(db: Kysely<unknown>): Promise<void> {
   await sql`
     create table client_manager_pins (
       server text not null,
-      era text not null,
+      scope text not null,
       name text not null,
       fingerprint text not null,
       definition text not null,
       accepted_at timestamptz not null,
       accepted_by text not null,
-      primary key (server, era, name)
+      primary key (server, scope, name)
     )`.execute(db);
 }
 

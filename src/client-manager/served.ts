@@ -6,6 +6,8 @@ import { DEFAULT_ENGINE, GuardedTarget } from './engine/guarded-target.ts';
 import type { OwnEvent, UpstreamEvent } from './events.ts';
 import { Failures } from './failures.ts';
 import type { Limits } from './limits.ts';
+import type { PinBoard } from './pins/pin-board.ts';
+import { toolJudge } from './pins/tool-judge.ts';
 import type { ChildRecords } from './stdio/records.ts';
 import type { TaskKeeper } from './tasks/keeper.ts';
 import { MintingTarget } from './tasks/minting-target.ts';
@@ -24,11 +26,13 @@ export interface ServedOptions extends Pick<ClientManagerOptions, 'gateway' | 'e
   readonly verdicts: Verdicts;
   readonly keeper: TaskKeeper;
   readonly store: ResultStore;
+  readonly pins: PinBoard;
   readonly onEvent: (event: UpstreamEvent) => void;
 }
 
 /** Characters of a result that is kept, at most. */
 const MAX_KEPT = 1024 * 1024;
+const REREAD_MS = 5_000;
 
 /** One upstream, and all that stands in front of it: minted tasks, kept results, the guards of its calls. */
 export class Served {
@@ -40,13 +44,14 @@ export class Served {
   readonly target: MintingTarget;
 
   constructor(options: ServedOptions) {
-    const { config, caps, clock, limits, registry, keeper, store, onEvent } = options;
-    const { name, maxInFlight, maxQueued = 0, retries = 0 } = config;
+    const { config, caps, clock, limits, registry, keeper, store, pins, onEvent } = options;
+    const { name, maxInFlight, maxQueued = 0, retries = 0, pin = 'off' } = config;
     this.#options = options;
     const failures = new Failures(name, limits.frameBytes);
     const emit = (event: OwnEvent): void => onEvent({ ...event, server: name });
     const longest = Math.max(config.deadlineMs, ...Object.values(config.tools).map(({ deadlineSeconds = 0 }) => deadlineSeconds * 1000));
-    this.#upstream = new Upstream({ ...options, config: { ...config, deadlineMs: longest }, onEvent: (event) => this.#heard(event) });
+    const own = { config: { ...config, deadlineMs: longest }, judge: toolJudge(pins, name, pin) };
+    this.#upstream = new Upstream({ ...options, ...own, onEvent: (event) => this.#heard(event) });
     const policy = { ...DEFAULT_ENGINE, maxInFlight, maxQueued, retries };
     this.#guarded = new GuardedTarget({ server: name, inner: this.#upstream, failures, caps, emit, policy });
     this.#caching = new CachingTarget({
@@ -83,6 +88,11 @@ export class Served {
 
   restart(): Promise<void> {
     return this.#upstream.restart();
+  }
+
+  /** Reads the tools again: what is shown of them has changed. */
+  async reread(): Promise<void> {
+    await Promise.all((['modern', 'legacy'] as const).map((era) => this.#upstream.refresh('tools', era, REREAD_MS)));
   }
 
   /** Ends the connections; calls under way end with them. */

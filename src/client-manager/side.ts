@@ -18,10 +18,13 @@ import { SharedLogLevel } from './log-level.ts';
 import { answerOutsideCalls } from './server-requests.ts';
 import type { ChildRecords } from './stdio/records.ts';
 import { Follower } from './subscriptions/follower.ts';
+import type { ToolJudge } from './pins/tool-judge.ts';
 import type { UpstreamConfig } from './types.ts';
 import { settledWithin } from './waiting.ts';
 
 export interface SideOptions {
+  /** Decides what is shown of the server's tools; everything is unless it is given. */
+  readonly judge?: ToolJudge | undefined;
   /** Where we may connect to; everywhere unless it is given. */
   readonly egress?: EgressGuard | undefined;
   readonly config: UpstreamConfig;

@@ -32,7 +32,8 @@ export interface TaskTable {
 /** A tool's definition as it was accepted; `definition` is JSON text. */
 export interface PinTable {
   server: string;
-  era: string;
+  /** The server's era, and who is shown it. */
+  scope: string;
   name: string;
   fingerprint: string;
   definition: string;

@@ -6,6 +6,8 @@ import type { Storage } from '../storage/index.ts';
 import type { UpstreamEvent } from './events.ts';
 import type { Limits } from './limits.ts';
 import type { ApiConfig, ApiToolPolicy } from './openapi/index.ts';
+import type { PinPolicy } from './pins/judge.ts';
+import type { Waiting } from './pins/pin-board.ts';
 
 interface CommonConfig {
   /** `[a-z0-9-]`; unique. */
@@ -20,6 +22,8 @@ interface CommonConfig {
   readonly maxInFlight: number;
   /** Calls that wait, at most; more are refused as `busy`. None unless it is given. */
   readonly maxQueued?: number | undefined;
+  /** What becomes of tools whose definition changed since it was accepted; `off` unless it is given. */
+  readonly pin?: PinPolicy | undefined;
   /** How often a read is tried again after a failure; never unless it is given. */
   readonly retries?: number | undefined;
   /** Legacy connections that carry one call at a time for clients that can be asked (PROTOCOL A2), at most; more calls are refused as `busy`. */
@@ -158,6 +162,10 @@ export interface ClientManager {
   drain(ms: number): Promise<void>;
   /** Ends everything; what is still under way ends as `outcome_unknown`. */
   stop(): Promise<void>;
+  /** Tools of a server whose definitions are not the ones that were accepted. */
+  waiting(name: string): readonly Waiting[];
+  /** Accepts them as they are now, these or all; resolves with their names once they are shown. `by` is who does. Throws `unknown_server`. */
+  accept(name: string, tools: readonly string[] | 'all', by: string): Promise<readonly string[]>;
   stats(): ClientManagerStats;
   /** Connects once, apart from the running connections. Never throws. */
   check(config: ServerConfig, signal?: AbortSignal): Promise<CheckReport>;

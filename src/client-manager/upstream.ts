@@ -30,6 +30,7 @@ import { Failures } from './failures.ts';
 import { LegacyCalls } from './leases/legacy-calls.ts';
 import type { Limits } from './limits.ts';
 import { RegistryEntry } from './registry-entry.ts';
+import type { ToolJudge } from './pins/tool-judge.ts';
 import { Second } from './second.ts';
 import { Side, type SideOptions } from './side.ts';
 import type { ChildRecords } from './stdio/records.ts';
@@ -39,6 +40,8 @@ import type { Verdicts } from './verdicts.ts';
 import { settledWithin } from './waiting.ts';
 
 export interface UpstreamOptions {
+  /** Decides what is shown of the server's tools; everything is unless it is given. */
+  readonly judge?: ToolJudge | undefined;
   /** Where we may connect to; everywhere unless it is given. */
   readonly egress?: EgressGuard | undefined;
   readonly config: UpstreamConfig;

@@ -43,6 +43,8 @@ export type McpServer = {
   readonly maxInFlight: number;
   /** Calls that wait for a place. */
   readonly maxQueued: number;
+  /** What becomes of tools whose definition changes after its first use. */
+  readonly pin: 'strict' | 'warn' | 'off';
   /** How often a call that can do no harm is tried again. */
   readonly retries: number;
   /** Legacy connections that carry one call at a time, for clients that can be asked. */
@@ -167,6 +169,12 @@ const RawServer = z.strictObject({
   deadlineSeconds: whole(1, 3600).optional().describe('longest wait for one call; `limits.callSeconds` by default'),
   maxInFlight: whole(1, 10_000).optional().describe('calls at once; 64 by default'),
   maxQueued: whole(0, 10_000).optional().describe('calls that wait while `maxInFlight` are under way; 64 by default'),
+  pin: z
+    .enum(['strict', 'warn', 'off'])
+    .optional()
+    .describe(
+      'a tool whose definition changes after its first use: `strict` withholds it until it is accepted (default), `warn` shows it, `off` pins nothing',
+    ),
   retries: whole(0, 5).optional().describe('how often a read is tried again after a failure; 2 by default'),
   maxLeases: whole(1, 1_000).optional().describe('connections for clients that can be asked, one call at a time each; 8 by default'),
   roots: z.array(RawRoot).optional().describe('folders that the server is told of when it asks outside a call'),
@@ -206,6 +214,7 @@ export const DOCUMENTED = [
   'maxInFlight',
   'maxQueued',
   'retries',
+  'pin',
   'maxLeases',
   'roots',
   'unlisted',
@@ -309,6 +318,7 @@ export function serverFrom(raw: RawServer, folder: string, deadlineSeconds: numb
     maxInFlight: raw.maxInFlight ?? 64,
     maxQueued: raw.maxQueued ?? 64,
     retries: raw.retries ?? 2,
+    pin: raw.pin ?? 'strict',
     maxLeases: raw.maxLeases ?? 8,
     roots: (raw.roots ?? []).map((root) => rootFrom(root, folder)),
     unlisted: raw.unlisted ?? 'refuse',

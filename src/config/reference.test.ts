@@ -46,6 +46,7 @@ const SETTINGS = [
   'mcpServers.<name>.deadlineSeconds',
   'mcpServers.<name>.maxInFlight',
   'mcpServers.<name>.maxQueued',
+  'mcpServers.<name>.pin',
   'mcpServers.<name>.retries',
   'mcpServers.<name>.maxLeases',
   'mcpServers.<name>.roots',

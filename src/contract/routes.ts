@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { createKeyRequest, keyList, keyWithSecret, revokedKey, rotatedKey, rotateKeyRequest } from './keys.ts';
-import { serverDetail, serverList, serverTest, serverView } from './servers.ts';
+import { acceptReply, acceptRequest, serverDetail, serverList, serverTest, serverView } from './servers.ts';
 import { doctorReply, statusReply } from './status.ts';
 import { callToolAnswer, callToolRequest, toolList, toolsQuery } from './tools.ts';
 
@@ -115,6 +115,16 @@ export const adminRoutes = Object.freeze({
     query: none,
     body: noBody,
     reply: serverView,
+    status: 200,
+  }),
+  acceptTools: route({
+    method: 'POST',
+    path: '/servers/:name/accept',
+    summary: 'Accept the definitions of tools as the server shows them now',
+    params: serverParams,
+    query: none,
+    body: acceptRequest,
+    reply: acceptReply,
     status: 200,
   }),
   testServer: route({

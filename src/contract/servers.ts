@@ -21,7 +21,16 @@ export const serverView = z.object({
   info: z.object({ name: z.string(), version: z.string(), title: z.string().optional() }).optional(),
 });
 
+const difference = z.object({
+  path: z.string().describe('Where in the definition'),
+  before: z.string().optional().describe('What was accepted'),
+  now: z.string().optional().describe('What the server shows now'),
+});
+
 export const serverDetail = serverView.extend({
+  waiting: z
+    .array(z.object({ tool: z.string(), scope: z.string(), differences: z.array(difference) }))
+    .describe('Tools whose definitions are not the ones that were accepted'),
   instructions: z.string().optional(),
   capabilities: z.record(z.string(), z.unknown()),
   toolNames: z.array(z.string()),
@@ -51,6 +60,13 @@ export const serverTest = z.object({
   advice: z.string().optional().describe('What to do about it'),
 });
 
+export const acceptRequest = z.strictObject({
+  tools: z.array(z.string().max(512)).max(10_000).optional().describe('Names of tools; all that wait unless it is given'),
+});
+
+export const acceptReply = z.object({ accepted: z.array(z.string()) });
+
+export type AcceptReply = z.infer<typeof acceptReply>;
 export type ServerView = z.infer<typeof serverView>;
 export type ServerDetail = z.infer<typeof serverDetail>;
 export type ServerTest = z.infer<typeof serverTest>;

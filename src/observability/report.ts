@@ -13,6 +13,7 @@ const WARNINGS: ReadonlySet<string> = new Set([
   'forced_close',
   'suppressed',
   'verdicts_fault',
+  'pins_fault',
 ]);
 
 const levelOf = (kind: string): LogLevel => {

@@ -20,7 +20,7 @@ export function serverRoutes(mount: Mount, options: AdminApiOptions): void {
   };
 
   mount.verb(adminRoutes.listServers, async () => ({ servers: registry.list().map(serverView) }));
-  mount.verb(adminRoutes.getServer, async ({ params }) => serverDetail(known(params.name)));
+  mount.verb(adminRoutes.getServer, async ({ params }) => serverDetail(known(params.name), options.waitingTools(params.name)));
   mount.audited(
     adminRoutes.restartServer,
     ({ params }) => ({ action: 'server.restart', subject: params.name }),
@@ -28,6 +28,14 @@ export function serverRoutes(mount: Mount, options: AdminApiOptions): void {
       upstream(params.name);
       await options.restartServer(params.name);
       return serverView(known(params.name));
+    },
+  );
+  mount.audited(
+    adminRoutes.acceptTools,
+    ({ params, body }) => ({ action: 'server.accept', subject: params.name, detail: { tools: body.tools ?? 'all' } }),
+    async ({ params, body, actor }) => {
+      upstream(params.name);
+      return { accepted: [...(await options.acceptTools(params.name, body.tools ?? 'all', actor.principal.id))] };
     },
   );
   mount.audited(

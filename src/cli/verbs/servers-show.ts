@@ -28,6 +28,14 @@ function description(server: ServerDetail): string {
     ]),
   ];
   for (const warning of server.warnings) lines.push(`warning: ${printable(warning)}`);
+  for (const { tool, scope, differences } of server.waiting) {
+    lines.push(
+      '',
+      `${printable(tool)} (${scope}) is not what was accepted. "stockpulse servers accept ${server.name} ${printable(tool)}" accepts it.`,
+    );
+    for (const { path, before, now } of differences)
+      lines.push(`  ${printable(path)}`, `    before: ${printable(before ?? '(nothing)')}`, `    now:    ${printable(now ?? '(nothing)')}`);
+  }
   if (server.instructions !== undefined) lines.push('', 'instructions:', printable(server.instructions));
   return lines.join('\n');
 }

@@ -90,19 +90,11 @@ describe('a judgement', () => {
   const changed = quote({ description: 'Other.' });
 
   it.each([
-    ['strict', [false, true, true]],
-    ['warn', [false, false, false]],
-    ['off', [false, false, false]],
-  ] as const)('under %s withholds %j of what is as it was, changed and new', (policy, withheld) => {
-    const states = [quote(), changed, buy].map((definition) => judge(pins, true, [definition], policy)[0]?.withheld);
-    expect(states).toEqual(withheld);
-  });
-
-  it('trusts a server of which nothing is known', () => {
-    expect(judge(new Map(), false, [quote(), buy], 'strict').map(({ state, withheld }) => [state, withheld])).toEqual([
-      ['first', false],
-      ['first', false],
-    ]);
+    ['strict', ['pinned', 'changed withheld', 'first']],
+    ['warn', ['pinned', 'changed', 'first']],
+  ] as const)('under %s finds what is as it was, changed and new %j', (policy, found) => {
+    const states = judge(pins, [quote(), changed, buy], policy).map(({ state, withheld }) => (withheld ? `${state} withheld` : state));
+    expect(states).toEqual(found);
   });
 });
 
@@ -132,17 +124,16 @@ describe('the board', () => {
     await one.load(['a']);
     expect(one.judge('a', 'modern', [quote()], 'strict')).toEqual([{ name: 'quote', state: 'first', withheld: false }]);
     const changed = quote({ description: 'Other.', annotations: { readOnlyHint: true } });
-    expect(one.judge('a', 'modern', [changed, buy], 'strict').map(({ withheld }) => withheld)).toEqual([true, true]);
+    expect(one.judge('a', 'modern', [changed, buy], 'strict').map(({ withheld }) => withheld)).toEqual([true, false]);
     expect(one.accepted('a', 'modern', 'quote')?.annotations).toBeUndefined();
-    expect(one.waiting('a').map(({ name, state, era }) => [name, state, era])).toEqual([
-      ['quote', 'changed', 'modern'],
-      ['buy', 'new', 'modern'],
-    ]);
-    expect(one.accept('a', ['quote', 'unknown'], 'key:ann')).toEqual(['quote']);
-    expect(one.waiting('a').map(({ name }) => name)).toEqual(['buy']);
+    expect(one.waiting('a').map(({ name, scope }) => [name, scope])).toEqual([['quote', 'modern']]);
+    expect(one.accept('a', ['buy', 'unknown'], 'key:ann')).toEqual([]);
+    expect(one.accept('a', ['quote'], 'key:ann')).toEqual(['quote']);
+    expect(one.waiting('a')).toEqual([]);
     expect(one.accepted('a', 'modern', 'quote')?.annotations).toEqual({ readOnlyHint: true });
-    expect(one.judge('a', 'modern', [changed, buy], 'strict').map(({ state }) => state)).toEqual(['pinned', 'new']);
-    expect(one.accept('a', 'all', 'key:ann')).toEqual(['buy']);
+    expect(one.judge('a', 'modern', [changed, buy], 'strict').map(({ state }) => state)).toEqual(['pinned', 'pinned']);
+    one.judge('a', 'modern', [quote(), { ...buy, title: 'B' }], 'strict');
+    expect(one.accept('a', 'all', 'key:ann')).toEqual(['quote', 'buy']);
     await one.flush();
     expect(faults).toEqual([]);
   });

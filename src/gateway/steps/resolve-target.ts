@@ -1,11 +1,11 @@
 import { isObject, type Outcome } from '../../protocol/index.ts';
-import { neverReached, type CatalogueTool, type ServerEntry } from '../../registry/index.ts';
+import { catalogueOf, neverReached, type CatalogueTool, type ServerEntry } from '../../registry/index.ts';
 import { lacksCapability } from '../asking.ts';
 import { lackingFor } from '../capabilities.ts';
 import { firstConnections } from '../first-connections.ts';
 import type { Frame, Services, Step } from '../frame.ts';
 import { invalidParams, routeTo, serverOf } from '../make-call.ts';
-import { serverOfName } from '../naming.ts';
+import { exposedName, serverOfName } from '../naming.ts';
 import { freshened, preparedFor, TOOLS } from '../readiness.ts';
 import { notReached } from '../refusals.ts';
 import type { ExposedTool } from '../view.ts';
@@ -36,6 +36,8 @@ async function afterAnotherLook(name: string, frame: Frame, services: Services):
   const exposed = view.byName.get(name);
   if (exposed !== undefined) return toTool(exposed, frame, services);
   const entry = view.servers.find((server) => server.name === hinted);
+  const reason = entry && whyLeftOut(frame, entry, name);
+  if (reason !== undefined) return invalidParams(`The tool ${name.slice(0, 128)} is not offered: ${reason}.`);
   if (entry !== undefined && mayForward(frame, services, entry)) return toUnlisted(name, frame, services, entry);
   if (entry !== undefined && entry.state.state !== 'ready' && entry.tools.length === 0) return notReached(frame, entry);
   return invalidParams(`Unknown tool: ${name.slice(0, 128)}. tools/list shows the tools of ${frame.endpoint.path}.`);
@@ -60,6 +62,17 @@ function toTool(exposed: ExposedTool, frame: Frame, services: Services): Outcome
 function refuseHidden(frame: Frame, needs: CatalogueTool['needs']): Outcome | undefined {
   const missing = lackingFor(needs, frame.call?.offers.value ?? {});
   return missing && lacksCapability(frame, missing, 'no');
+}
+
+const LEFT_OUT = /^tool (.+?) is left out: (.+)$/s;
+
+/** Why the server's tool of that name is not shown: its definition is not valid, or not the one that was accepted. */
+function whyLeftOut({ endpoint, era }: Frame, entry: ServerEntry, name: string): string | undefined {
+  for (const warning of catalogueOf(entry, era).warnings) {
+    const [, own = '', reason] = LEFT_OUT.exec(warning) ?? [];
+    if (reason !== undefined && (endpoint.kind === 'server' ? own : exposedName(entry, own)) === name) return reason;
+  }
+  return undefined;
 }
 
 /** The operator may let calls through to tools that a server has and does not list (PROTOCOL B). */

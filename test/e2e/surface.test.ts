@@ -137,6 +137,7 @@ it('metrics have these names', async () => {
     'stockpulse_calls_total',
     'stockpulse_sessions',
     'stockpulse_step_duration_seconds',
+    'stockpulse_upstream_breaker',
     'stockpulse_upstream_children',
     'stockpulse_upstream_in_flight',
     'stockpulse_upstream_restarts',

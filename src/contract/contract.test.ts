@@ -13,6 +13,7 @@ describe('the management API', () => {
       'GET /servers',
       'GET /servers/:name',
       'POST /servers/:name/restart',
+      'POST /servers/:name/accept',
       'POST /servers/:name/test',
       'GET /tools',
       'POST /tools/call',

@@ -29,7 +29,8 @@ beforeAll(async () => {
   folder = await tempFolder();
   await writeFile(join(folder, 'note.txt'), 'a note');
   const mcpServers = {
-    everything: everythingStdio(mark),
+    // It says that the tool only reads: then ten such calls would be one, and be repeated.
+    everything: { ...everythingStdio(mark), tools: { 'trigger-long-running-operation': { sideEffect: 'write' } } },
     files: filesystemStdio(folder, mark),
     modern: fixtureStdio({ era: 'modern' }, mark),
     legacy: fixtureStdio({ era: 'legacy' }, mark),

@@ -140,9 +140,10 @@ describe('a legacy server that shows more to clients that can be asked', () => {
       method === 'initialize' && ++opened > 1 ? held.promise : undefined;
     const all = await setup({ instead }, { ...QUIET, secondMs: 50 });
     expect(await all.prepare()).toBe(false);
-    const begun = performance.now();
-    expect(await all.prepare('legacy')).toBe(false);
-    expect(performance.now() - begun).toBeLessThan(40);
+    let ready: boolean | undefined;
+    void all.prepare('legacy').then((answer) => (ready = answer));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(ready).toBe(false);
     expect(namesOf(all.entry())).toEqual(['first', 'last']);
     held.resolve(undefined);
     await until(() => all.entry().tools.length === 9);

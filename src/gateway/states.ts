@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isObject, type Params } from '../protocol/index.ts';
+import { canonicalJson, type Params } from '../protocol/index.ts';
 import type { Sealer } from '../security/index.ts';
 
 /** What a sealed `requestState` is bound to (PROTOCOL C4): elsewhere it opens for nobody. */
@@ -20,21 +20,12 @@ export const STATE_LIFETIME_MS = 15 * 60_000;
 /** Members of params that differ between the rounds of one request (S26 mrtr). */
 const PER_ROUND: ReadonlySet<string> = new Set(['_meta', 'inputResponses', 'requestState']);
 
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (!isObject(value)) return JSON.stringify(value);
-  const members = Object.keys(value)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`);
-  return `{${members.join(',')}}`;
-}
-
 /** A digest of what a request asks for: the same however its client orders members and writes numbers. */
 export function paramsDigest(params: Params | undefined): string {
   const hash = createHash('sha256');
   const value = params?.value ?? {};
   for (const key of Object.keys(value).sort()) {
-    if (!PER_ROUND.has(key)) hash.update(`${JSON.stringify(key)}:${canonical(value[key])},`);
+    if (!PER_ROUND.has(key)) hash.update(`${JSON.stringify(key)}:${canonicalJson(value[key])},`);
   }
   return hash.digest('base64url');
 }

@@ -1,7 +1,7 @@
 import { Ajv, type Options } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import { isObject } from './meta.ts';
+import { canonicalJson } from './canonical.ts';
 import { linearRegExp } from './patterns.ts';
 
 /** Calls, loop rounds and subschemas that one compilation or validation may take: seconds at the very worst. */
@@ -36,15 +36,7 @@ const OPTIONS: Options = {
   code: { regExp: linearRegExp, process: counted },
 };
 
-/** One text per JSON value, whatever the order of its keys. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (!isObject(value)) return JSON.stringify(value) ?? '';
-  const keys = Object.keys(value).sort();
-  return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(',')}}`;
-}
-
-const distinct = (items: readonly unknown[]): boolean => new Set(items.map(canonical)).size === items.length;
+const distinct = (items: readonly unknown[]): boolean => new Set(items.map(canonicalJson)).size === items.length;
 
 /** An Ajv for schemas that others wrote: linear patterns, linear `uniqueItems`, and a budget against schemas that take exponential time. */
 export function boundedAjv(dialect: '2020' | '7', options: Options = {}): BoundedAjv {

@@ -1,4 +1,5 @@
 export * from './asks.ts';
+export * from './canonical.ts';
 export * from './capabilities.ts';
 export * from './discover.ts';
 export * from './down-results.ts';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  canonicalJson,
   isModernRevision,
   isObject,
   objectSpan,
@@ -14,7 +15,6 @@ import {
   type Outcome,
 } from '../../protocol/index.ts';
 import type { Clock } from '../../shared/index.ts';
-import { canonicalJson } from '../leases/canonical.ts';
 import { PassingTarget } from '../passing-target.ts';
 import type { MintingInner } from '../tasks/minting-target.ts';
 import type { Part, ResultStore, StoredResult } from './store.ts';
@@ -45,6 +45,12 @@ interface Plan {
   readonly part: Part;
   /** Undefined where the result itself says how long it holds. */
   readonly tool: ToolCaching | undefined;
+}
+
+/** Where a result may be kept: for its caller, and for everybody where its server may say that it is for all. */
+interface Keys {
+  readonly own: string;
+  readonly open?: string;
 }
 
 const NEVER: readonly unknown[] = [undefined, null];
@@ -99,18 +105,16 @@ export class CachingTarget extends PassingTarget {
   async #read(call: Call, context: CallContext, plan: Plan): Promise<Outcome> {
     const { store, clock, server } = this.#options;
     const wish = wishOf(call);
-    const key = wish === 'bypass' ? '' : this.#keyOf(call, plan, plan.tool?.shared === true);
-    const open = wish !== undefined || plan.tool !== undefined ? '' : this.#keyOf(call, plan, true);
-    if (wish === undefined) {
+    const keys = wish === 'bypass' ? undefined : this.#keysOf(call, plan);
+    if (wish === undefined && keys !== undefined) {
       const now = clock.now();
-      const found = store.get(key, now) ?? (open === '' ? undefined : store.get(open, now));
-      const kept = found instanceof Promise ? await found : found;
+      const kept = store.get(keys.own, now) ?? (keys.open === undefined ? undefined : store.get(keys.open, now));
       if (kept !== undefined) return this.#hit(kept, plan, context);
     }
     const version = store.version(server, plan.part);
     const outcome = await this.inner.handle(call, context);
     if (outcome.kind !== 'complete' || outcome.result.value.isError === true) return outcome;
-    if (wish !== 'bypass' && store.version(server, plan.part) === version) this.#keep(call, plan, key, outcome.result);
+    if (keys !== undefined && store.version(server, plan.part) === version) this.#keep(plan, keys, outcome.result);
     // A resource that its server does not want to be kept is none of ours.
     if (plan.tool === undefined && ttlOf(outcome.result) === 0) return outcome;
     const state = wish === 'bypass' ? 'bypass' : 'miss';
@@ -127,18 +131,23 @@ export class CachingTarget extends PassingTarget {
     return { kind: 'complete', result: marked(result, { state: 'hit', ageMs }, lifetime) };
   }
 
-  #keep(call: Call, plan: Plan, key: string, result: JsonText): void {
+  #keep(plan: Plan, keys: Keys, result: JsonText): void {
     const { store, clock, maxText } = this.#options;
     const ttlMs = plan.tool?.ttlMs ?? ttlOf(result);
     if (ttlMs <= 0 || result.text.length > maxText) return;
-    const isOpen = plan.tool === undefined && result.value.cacheScope === 'public';
+    const isOpen = keys.open !== undefined && result.value.cacheScope === 'public';
     const now = clock.now();
-    store.set(isOpen ? this.#keyOf(call, plan, true) : key, {
+    store.set(isOpen ? keys.open : keys.own, {
       text: result.text,
       value: result.value,
       storedAt: now,
       expiresAt: now + ttlMs,
     });
+  }
+
+  #keysOf(call: Call, plan: Plan): Keys {
+    const own = this.#keyOf(call, plan, plan.tool?.shared === true);
+    return plan.tool === undefined ? { own, open: this.#keyOf(call, plan, true) } : { own };
   }
 
   /** What makes two calls the same: their caller too, unless everybody gets the same. */

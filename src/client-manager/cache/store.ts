@@ -14,12 +14,12 @@ export interface StoredResult {
 export type Part = 'tools' | 'resources';
 
 /**
- * Where results are kept, for all servers together. A memory answers at once: a hit then needs no promise. What `version` names is part of
+ * Where results are kept, for all servers together. What `version` names is part of
  * every key, so that dropping all results of a server is one step, and one that is under way cannot come back late.
  */
 export interface ResultStore {
   version(server: string, part: Part): number;
-  get(key: string, now: number): StoredResult | undefined | Promise<StoredResult | undefined>;
+  get(key: string, now: number): StoredResult | undefined;
   set(key: string, result: StoredResult): void;
   /** From now on results of this part of the server are not found. */
   drop(server: string, part: Part): void;

@@ -1,13 +1,10 @@
-import type { Call, Outcome } from '../../protocol/index.ts';
-import { canonicalJson } from '../leases/canonical.ts';
+import { canonicalJson, type Call, type Outcome } from '../../protocol/index.ts';
 
 /** A read that is under way, and that others with the same question may wait for. */
 export interface Flight {
   readonly call: Call;
   /** Settles with the outcome, or with undefined where it is of no use to others. */
   readonly outcome: Promise<Outcome | undefined>;
-  /** How many wait besides the one who asked first. */
-  followers: number;
 }
 
 export interface FlightsOptions {
@@ -56,7 +53,7 @@ export class Flights {
   begin(call: Call): ((outcome: Outcome | undefined) => void) | undefined {
     if (this.#size >= this.#options.max) return undefined;
     const { promise, resolve } = Promise.withResolvers<Outcome | undefined>();
-    const flight: Flight = { call, outcome: promise, followers: 0 };
+    const flight: Flight = { call, outcome: promise };
     const key = this.#keyOf(call);
     const flights = this.#byKey.get(key);
     if (flights === undefined) this.#byKey.set(key, [flight]);

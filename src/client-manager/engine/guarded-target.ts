@@ -102,10 +102,8 @@ export class GuardedTarget extends PassingTarget {
 
   /** The outcome of another's call; undefined where it is of no use here. */
   async #follow(flight: Flight, { signal }: CallContext, expiresAt: number): Promise<Outcome | undefined> {
-    flight.followers++;
     const leftMs = expiresAt - this.#now();
     const ended = await settledWithin(flight.outcome, leftMs, signal);
-    flight.followers--;
     const { failures } = this.#options;
     if (ended === 'canceled') return outcomeOfReply(failures.canceled('no'));
     if (ended === 'late') return outcomeOfReply(failures.deadline(leftMs, 'no'));

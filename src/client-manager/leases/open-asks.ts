@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { inputRequestText, jsonText, RPC, rpcError, type Ask, type AskAnswer, type JsonText } from '../../protocol/index.ts';
-import { canonicalJson } from './canonical.ts';
+import { canonicalJson, inputRequestText, jsonText, RPC, rpcError, type Ask, type AskAnswer, type JsonText } from '../../protocol/index.ts';
 
 /** Questions that may be open at once, and in all, within one call. */
 export const MAX_OPEN = 64;

@@ -1,11 +1,10 @@
-import { LATEST_LEGACY, legacyOffers, type CallerSession, type JsonObject, type Params } from '../../protocol/index.ts';
+import { canonicalJson, LATEST_LEGACY, legacyOffers, type CallerSession, type JsonObject, type Params } from '../../protocol/index.ts';
 import { BoundedCount, type Caps } from '../../shared/index.ts';
 import { ConnectError, DeniedError, type Connection, type FailedReply } from '../connection.ts';
 import type { Failures } from '../failures.ts';
 import type { Limits } from '../limits.ts';
 import type { Follower } from '../subscriptions/follower.ts';
 import type { UpstreamConfig } from '../types.ts';
-import { canonicalJson } from './canonical.ts';
 import { Lease } from './lease.ts';
 import { SessionFeeds } from './session-feeds.ts';
 

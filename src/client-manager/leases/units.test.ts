@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { jsonText, requiredFor, type Ask, type AskAnswer, type JsonText, type Outcome } from '../../protocol/index.ts';
+import { canonicalJson, jsonText, requiredFor, type Ask, type AskAnswer, type JsonText, type Outcome } from '../../protocol/index.ts';
 import { Caps } from '../../shared/index.ts';
 import { Failures } from '../failures.ts';
-import { canonicalJson } from './canonical.ts';
 import { FinishedCalls } from './finished-calls.ts';
 import { LegacyCalls } from './legacy-calls.ts';
 import { MAX_OPEN, OpenAsks } from './open-asks.ts';

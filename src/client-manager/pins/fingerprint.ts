@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isObject, type JsonObject, type SideEffect } from '../../protocol/index.ts';
-import { canonicalJson } from '../leases/canonical.ts';
+import { canonicalJson, isObject, type JsonObject, type SideEffect } from '../../protocol/index.ts';
 
 /** Members of a tool's definition that a model or a person decides by. What is left out changes nothing that was agreed to: icons, `_meta`. */
 export const PINNED = ['name', 'title', 'description', 'inputSchema', 'outputSchema', 'annotations', 'execution'] as const;

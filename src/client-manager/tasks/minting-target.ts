@@ -1,24 +1,23 @@
 import { createHash } from 'node:crypto';
 import {
+  canonicalJson,
   isModernRevision,
   missingCapability,
   type Announcement,
   type Call,
   type CallContext,
   type Caller,
-  type Era,
   type Interest,
   type Listening,
   type Outcome,
   type Target,
 } from '../../protocol/index.ts';
-import type { ListName } from '../../registry/index.ts';
 import { Bounded, type Caps, type Clock } from '../../shared/index.ts';
 import type { Emit } from '../events.ts';
 import type { Failures } from '../failures.ts';
-import { canonicalJson } from '../leases/canonical.ts';
 import { LegacyCalls } from '../leases/legacy-calls.ts';
 import type { Limits } from '../limits.ts';
+import { PassingTarget } from '../passing-target.ts';
 import type { ToolPolicy, UpstreamConfig } from '../types.ts';
 import { HeldCalls } from './held-calls.ts';
 import type { TaskKeeper } from './keeper.ts';
@@ -57,7 +56,7 @@ const MAX_REPEATS = 10_000;
  * A server whose tools are called as tasks where its operator says so and the client takes them (PROTOCOL A3), and whose own tasks are
  * waited for where the client takes none (C6). Everything else passes.
  */
-export class MintingTarget implements Target {
+export class MintingTarget extends PassingTarget {
   readonly #options: MintingTargetOptions;
   /** By the server's own tool name; without those that never become tasks. */
   readonly #policies: ReadonlyMap<string, Tasks>;
@@ -66,6 +65,7 @@ export class MintingTarget implements Target {
   readonly #rounds: Bounded<string, Promise<Outcome>>;
 
   constructor(options: MintingTargetOptions) {
+    super(options.inner);
     const { config, inner, caps } = options;
     this.#options = options;
     const policies = Object.entries(config.tools).map(([name, { tasks }]) => [name, tasks] as const);
@@ -75,28 +75,20 @@ export class MintingTarget implements Target {
   }
 
   handle(call: Call, context: CallContext): Promise<Outcome> {
-    const { inner, keeper, config } = this.#options;
+    const { keeper, config } = this.#options;
     if (call.method === 'tools/call') return this.#callTool(call, context);
     const { subject } = call;
     if (subject?.member === 'taskId' && isMintedId(subject.value)) return keeper.handle(call, config.name);
-    return inner.handle(call, context);
+    return this.inner.handle(call, context);
   }
 
-  async prepare(era: Era, asks?: boolean): Promise<boolean> {
-    return (await this.#options.inner.prepare?.(era, asks)) ?? true;
-  }
-
-  async refresh(list: ListName, era: Era, deadlineMs: number): Promise<void> {
-    await this.#options.inner.refresh?.(list, era, deadlineMs);
-  }
-
-  listen(interest: Interest, caller: Caller, onAnnouncement: (announcement: Announcement) => void): Listening {
-    const { inner, keeper, config } = this.#options;
+  override listen(interest: Interest, caller: Caller, onAnnouncement: (announcement: Announcement) => void): Listening {
+    const { keeper, config } = this.#options;
     const minted = interest.taskIds.filter(isMintedId);
     const others = minted.length === 0 ? interest : { ...interest, taskIds: interest.taskIds.filter((id) => !isMintedId(id)) };
     const own = minted.length === 0 ? undefined : keeper.watch(minted, config.name, caller.principal, onAnnouncement);
     const wanted = own === undefined || others.uris.length + others.taskIds.length > 0;
-    const theirs = wanted ? inner.listen?.(others, caller, onAnnouncement) : undefined;
+    const theirs = wanted ? this.inner.listen?.(others, caller, onAnnouncement) : undefined;
     if (own === undefined && theirs !== undefined) return theirs;
     return {
       honoured: Promise.all([own?.honoured, theirs?.honoured]).then(([mine, rest]) => ({
@@ -117,23 +109,22 @@ export class MintingTarget implements Target {
   }
 
   #callTool(call: Call, context: CallContext): Promise<Outcome> {
-    const { inner } = this.#options;
     const modern = isModernRevision(call.client.revision);
     const policy = this.#policies.size === 0 ? undefined : this.#policies.get(toolOf(call));
     if (policy !== undefined && modern && speaksTasks(call)) return this.#byPolicy(policy, call, context);
     if (policy === 'required') return Promise.resolve({ kind: 'error', error: missingCapability(TASKS) });
-    return modern ? inner.handle(call, context) : this.#held.run(call, context);
+    return modern ? this.inner.handle(call, context) : this.#held.run(call, context);
   }
 
   #byPolicy(policy: Tasks, call: Call, context: CallContext): Promise<Outcome> {
-    const { inner, clock } = this.#options;
+    const { clock } = this.#options;
     const retry = call.state !== undefined || call.answers !== undefined;
     // A round of a call that began without a task ends as it began.
-    if (policy !== 'after_input') return retry ? inner.handle(call, context) : this.#mint(call, context);
+    if (policy !== 'after_input') return retry ? this.inner.handle(call, context) : this.#mint(call, context);
     const round = retry ? roundOf(call) : undefined;
     const before = round === undefined ? undefined : this.#rounds.peek(round);
     if (before !== undefined) return before;
-    if (!retry || !inner.completes(call)) return inner.handle(call, context);
+    if (!retry || !this.inner.completes(call)) return this.inner.handle(call, context);
     const minted = this.#mint(call, context);
     if (round === undefined) return minted;
     const now = clock.now();
